@@ -1,0 +1,1 @@
+"""brainkit: brain-like convolutional nets, their adversaries and their manifolds."""
