@@ -1,0 +1,227 @@
+"""Make the shipped nets again: a recipe file names families, data, settings and seeds.
+
+Run as `python -m brainkit.training RECIPE`. Interrupt it when you like; called again, it goes on
+where it stopped. A net that is already there is kept, and replaced only with --overwrite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import platform
+import sys
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from brainkit import objects
+from brainkit.models import size, zoo
+from brainkit.training import Recipe, evaluate, fit
+
+__all__ = ["main", "make", "read"]
+
+RECIPES = Path(zoo.__file__).with_name("recipes")
+
+# float16 may cost this much accuracy on any test set, or the weights are kept as float32.
+TOLERANCE = 0.001
+
+
+def read(recipe: str) -> dict[str, Any]:
+    """A recipe file, by path or by the name of one that brainkit ships.
+
+    Returns:
+        {"data": ..., "families": {name: {"architecture", "options", "training"}}, "seeds": [...]}
+        with the file's defaults filled in.
+    """
+    path = Path(recipe) if recipe.endswith(".yml") else RECIPES / f"{recipe}.yml"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yml")))
+        raise SystemExit(f"no recipe {recipe!r}: give a .yml file or one of: {known}")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    missing = {"data", "families", "seeds"} - set(content)
+    if missing:
+        raise SystemExit(f"{path}: missing {', '.join(sorted(missing))}")
+    families = {}
+    for name, family in content["families"].items():
+        training = {**content.get("training", {}), **family.get("training", {})}
+        families[name] = {
+            "architecture": family["architecture"],
+            "options": family.get("options", {}),
+            "training": asdict(Recipe().with_settings(**training)),
+        }
+    return {"data": content["data"], "families": families, "seeds": content["seeds"]}
+
+
+class ObjectData:
+    """Training and test sets of rendered objects, made when first asked for."""
+
+    def __init__(self, settings: dict[str, Any]):
+        if settings.get("source") != "objects":
+            raise SystemExit(
+                f"data source {settings.get('source')!r} is unknown; there is: objects"
+            )
+        self.settings = settings
+        self._sets: dict[tuple, objects.ObjectSet] = {}
+
+    def _sample(self, n: int, variation: str, seed: int) -> objects.ObjectSet:
+        key = (n, variation, seed)
+        if key not in self._sets:
+            print(f"rendering {n} images, variation {variation}, seed {seed}", flush=True)
+            self._sets[key] = objects.sample(n, variation=variation, seed=seed)
+        return self._sets[key]
+
+    def train(self) -> objects.ObjectSet:
+        return self._sample(**self.settings["train"])
+
+    def tests(self) -> dict[str, objects.ObjectSet]:
+        test = self.settings["test"]
+        return {v: self._sample(test["n"], v, test["seed"]) for v in test["variations"]}
+
+
+def make(
+    name: str,
+    family: dict[str, Any],
+    data: ObjectData,
+    seed: int,
+    directory: Path,
+    device: str = "cpu",
+    overwrite: bool = False,
+    progress: bool = True,
+) -> dict | None:
+    """Train one net and save it with its record.
+
+    Returns:
+        The record; None if the net was already there, made by the same recipe.
+
+    Raises:
+        SystemExit: the net is there, made by another recipe, and `overwrite` was not given.
+    """
+    weights, description = zoo.files(name, seed, directory)
+    if weights.exists() and description.exists() and not overwrite:
+        there = zoo.record(name, seed, directory)
+        wanted = {**family, "data": data.settings}
+        if all(there.get(key) == value for key, value in wanted.items()):
+            return None
+        differing = [key for key, value in wanted.items() if there.get(key) != value]
+        raise SystemExit(
+            f"{weights.name} is there already and was made with other settings "
+            f"({', '.join(differing)}). It may be a released net: give --overwrite to replace it, "
+            "or --out for another folder."
+        )
+
+    def fresh() -> torch.nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return zoo.build(family["architecture"], **family["options"])
+
+    model = fresh()
+    checkpoint = directory / f"{name}-seed{seed}.unfinished"
+    history = fit(
+        model,
+        data.train(),
+        Recipe(**family["training"]),
+        seed=seed,
+        checkpoint=checkpoint,
+        device=device,
+        progress=progress,
+    )
+    model.to("cpu")
+    about = {
+        **family,
+        "data": data.settings,
+        "parameters": size.parameters(model),
+        "macs": size.macs(model, tuple(data.train().images.shape[1:])),
+        "layers": size.depth(model),
+        "seconds": round(sum(row["seconds"] for row in history), 1),
+        "cpu_seconds": round(sum(row["cpu_seconds"] for row in history), 1),
+        "threads": torch.get_num_threads(),
+        "device": _device_name(device),
+        "torch": torch.version("brainkit"),
+        "brainkit": version("brainkit"),
+        "date": datetime.date.today().isoformat(),
+        "loss": [round(row["loss"], 4) for row in history],
+        "training_accuracy": [round(row["accuracy"], 4) for row in history],
+    }
+    full = _accuracies(model, data)
+    about = _save_verified(model, about, full, data, name, seed, directory)
+    checkpoint.unlink(missing_ok=True)
+    return about
+
+
+def _save_verified(model, about, full, data, name, seed, directory) -> dict:
+    """Save as float16 if the saved net, loaded again, is as accurate as the trained one."""
+    for half in (True, False):
+        saved = zoo.save(model, about, name, seed, directory, half=half)
+        # The recorded accuracy is that of the net a user will load.
+        loaded = _accuracies(zoo.load(name, seed, directory), data)
+        loss = max(full[v]["value"] - loaded[v]["value"] for v in full)
+        if not half or loss <= TOLERANCE:
+            about = {**about, "accuracy": loaded, "accuracy_lost_by_float16": loss if half else 0.0}
+            saved = zoo.save(model, about, name, seed, directory, half=half)
+            break
+    return saved
+
+
+def _accuracies(model: torch.nn.Module, data: ObjectData) -> dict[str, dict]:
+    return {
+        variation: evaluate(model, test.images, test.labels)._asdict()
+        for variation, test in data.tests().items()
+    }
+
+
+def _device_name(device: str) -> str:
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({platform.machine()})"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of `python -m brainkit.training`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m brainkit.training",
+        description="Train the nets of a recipe. Called again, it goes on where it stopped.",
+    )
+    parser.add_argument("recipe", help="a .yml file, or the name of a recipe of brainkit's")
+    parser.add_argument("--family", nargs="+", help="only these families of the recipe")
+    parser.add_argument("--seed", nargs="+", type=int, help="only these seeds")
+    parser.add_argument("--out", type=Path, default=zoo.WEIGHTS, help="folder for the nets")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--overwrite", action="store_true", help="replace nets that are there")
+    options = parser.parse_args(arguments)
+
+    recipe = read(options.recipe)
+    unknown = set(options.family or []) - set(recipe["families"])
+    if unknown:
+        parser.error(f"no family {', '.join(unknown)}; there are {', '.join(recipe['families'])}")
+    data = ObjectData(recipe["data"])
+    runs = [
+        (seed, name)
+        for seed in (recipe["seeds"] if options.seed is None else options.seed)
+        for name in (options.family or recipe["families"])
+    ]
+    for number, (seed, name) in enumerate(runs, start=1):
+        start = time.perf_counter()
+        print(f"[{number}/{len(runs)}] {name} seed {seed}: ", end="", flush=True)
+        about = make(
+            name,
+            recipe["families"][name],
+            data,
+            seed,
+            options.out,
+            options.device,
+            options.overwrite,
+            progress=sys.stderr.isatty(),
+        )
+        if about is None:
+            print("there already, kept", flush=True)
+            continue
+        accuracy = ", ".join(f"{v} {a['value']:.3f}" for v, a in about["accuracy"].items())
+        took = time.perf_counter() - start
+        print(f"{accuracy}; {about['format']}, {about['bytes'] / 1e3:.0f} kB, {took:.0f} s",
+              flush=True)  # fmt: skip
+    return 0

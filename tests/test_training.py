@@ -1,0 +1,294 @@
+"""The trainer: exact resuming, determinism, and the shipped nets' protection."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from brainkit import recipes, training
+from brainkit.models import zoo
+from brainkit.training import Recipe, evaluate, fit, wilson
+
+
+def small_net(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(),
+        nn.Dropout(0.3), nn.Linear(4 * 7 * 7, 3),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def stripes():
+    """Images (96, 1, 16, 16) whose class is the brightness of one of three bands."""
+    generator = torch.Generator().manual_seed(5)
+    labels = torch.arange(96) % 3
+    images = torch.rand(96, 1, 16, 16, generator=generator) * 0.4
+    for image, label in zip(images, labels, strict=True):
+        image[0, 5 * label : 5 * label + 5] += 0.4
+    return images, labels
+
+
+SETTINGS = {"epochs": 4, "batch_size": 20, "lr": 1e-2, "flip": True}
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(),
+                                                 strict=True))  # fmt: skip
+
+
+def test_learns_and_reports(stripes):
+    net = small_net()
+    history = fit(net, stripes, validate=stripes, progress=False, **{**SETTINGS, "epochs": 8})
+    assert [row["epoch"] for row in history] == list(range(8))
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert history[-1]["validation"] == evaluate(net, *stripes).value > 0.9
+    assert not net.training
+
+
+def test_same_seed_same_weights_other_seed_other_weights(stripes):
+    nets = [small_net() for _ in range(3)]
+    for net, seed in zip(nets, (1, 1, 2), strict=True):
+        torch.rand(seed)  # the caller's own use of the global generator makes no difference
+        fit(net, stripes, seed=seed, progress=False, **SETTINGS)
+    assert same(nets[0], nets[1])
+    assert not same(nets[0], nets[2])
+
+
+def test_training_leaves_the_global_generator_alone(stripes):
+    net = small_net()
+    torch.manual_seed(9)
+    expected = torch.rand(3)
+    torch.manual_seed(9)
+    fit(net, stripes, progress=False, **SETTINGS)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def interrupted(stripes, path, at_step):
+    """A run that dies within its third epoch."""
+    steps = 0
+
+    def objective(model, images, labels):
+        nonlocal steps
+        steps += 1
+        if steps == at_step:
+            raise KeyboardInterrupt
+        logits = model(images)
+        return nn.functional.cross_entropy(logits, labels), logits
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(small_net(), stripes, seed=3, objective=objective, checkpoint=path, progress=False,
+            **SETTINGS)  # fmt: skip
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_a_resumed_run_ends_with_the_uninterrupted_weights(stripes, tmp_path, optimiser):
+    settings = {**SETTINGS, "optimiser": optimiser}
+    whole = small_net()
+    history = fit(whole, stripes, seed=3, progress=False, **settings)
+
+    path = tmp_path / "run.ckpt"
+    if optimiser == "adamw":
+        interrupted(stripes, path, at_step=13)  # 5 steps an epoch
+    else:  # stopped between two epochs, by the callback of the third
+        first = fit_two_epochs(stripes, path, settings)
+        assert first == 2
+    resumed = small_net(seed=77)  # its start must not matter: the checkpoint's is used
+    again = fit(resumed, stripes, seed=3, checkpoint=path, progress=False, **settings)
+    assert same(whole, resumed)
+    assert [row["loss"] for row in again] == [row["loss"] for row in history]
+
+
+def fit_two_epochs(stripes, path, settings):
+    class Stop(Exception):
+        pass
+
+    epochs = 0
+
+    class Watched(tuple):
+        """Validation data that ends the run when asked for a third time."""
+
+        __slots__ = ()
+
+        def __iter__(self):
+            nonlocal epochs
+            if epochs == 2:
+                raise Stop
+            epochs += 1
+            return super().__iter__()
+
+    with pytest.raises(Stop):
+        fit(small_net(), stripes, seed=3, validate=Watched(stripes), checkpoint=path,
+            progress=False, **settings)  # fmt: skip
+    return epochs
+
+
+@pytest.mark.parametrize("change", [{"lr": 2e-2}, {"seed": 4}, {"data": True}])
+def test_a_checkpoint_of_another_run_is_refused(stripes, tmp_path, change):
+    path = tmp_path / "run.ckpt"
+    fit(small_net(), stripes, seed=3, checkpoint=path, progress=False, **SETTINGS)
+    images, labels = stripes
+    data = (images * 0.9, labels) if change.pop("data", False) else stripes
+    with pytest.raises(ValueError, match="belongs to another run"):
+        fit(small_net(), data, checkpoint=path, progress=False, **{"seed": 3, **SETTINGS, **change})
+
+
+def test_bad_input_says_what_to_do(stripes):
+    images, labels = stripes
+    with pytest.raises(TypeError, match=r"unknown training setting \['epoch'\]; known are"):
+        fit(small_net(), stripes, epoch=3)
+    with pytest.raises(ValueError, match="do not fit"):
+        fit(small_net(), (images, labels[:5]))
+    with pytest.raises(TypeError, match=r"give an ObjectSet or \(images, labels\)"):
+        fit(small_net(), images)
+    with pytest.raises(ValueError, match="choose one of"):
+        Recipe(optimiser="adam")
+    with pytest.raises(ValueError, match="nothing to train"):
+        fit(small_net().requires_grad_(False), stripes)
+    with pytest.raises(FloatingPointError, match="lower lr"):
+        fit(small_net(), (images * torch.nan, labels), epochs=1, progress=False)
+
+
+def test_learning_rate_warms_up_then_falls_to_zero():
+    recipe = Recipe(lr=1.0, warmup=0.2)
+    rates = [recipe.learning_rate(i / 1000) for i in range(1000)]
+    assert max(rates) == pytest.approx(1.0, abs=1e-3)
+    assert rates.index(max(rates)) == 200
+    assert rates[0] < 0.05
+    assert rates[-1] < 1e-4
+    assert Recipe(lr=0.3, schedule="constant").learning_rate(0.9) == 0.3
+
+
+def test_wilson_matches_published_values():
+    # Newcombe 1998, Statistics in Medicine 17, 857, table I: 81/263, 15/148, 0/20, 1/29.
+    for correct, n, low, high in [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ]:
+        accuracy = wilson(correct, n)
+        assert (accuracy.low, accuracy.high) == pytest.approx((low, high), abs=6e-5)
+    with pytest.raises(ValueError, match="5 correct of 4"):
+        wilson(5, 4)
+
+
+def test_evaluate_puts_the_mode_back(stripes):
+    net = small_net().train()
+    accuracy = evaluate(net, *stripes, batch_size=7)
+    assert net.training
+    assert accuracy.n == 96
+    assert 0 <= accuracy.low <= accuracy.value <= accuracy.high <= 1
+
+
+# --- Making the zoo ------------------------------------------------------------------------------
+
+RECIPE = """
+data:
+  source: objects
+  train: {n: 32, variation: none, seed: 0}
+  test: {n: 16, seed: 1, variations: [none]}
+seeds: [0, 1]
+training: {epochs: 1, batch_size: 16}
+families:
+  tiny:
+    architecture: resnet
+    options: {widths: [4, 4], blocks: [1, 1]}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.yml"
+    path.write_text(RECIPE)
+    return path
+
+
+def make(recipe, out, *more):
+    return recipes.main([str(recipe), "--out", str(out), "--device", "cpu", *more])
+
+
+def test_make_writes_nets_with_records_and_keeps_them(recipe, tmp_path, capsys):
+    out = tmp_path / "nets"
+    assert make(recipe, out) == 0
+    assert zoo.available(out) == {"tiny": [0, 1]}
+    about = zoo.record("tiny", 1, out)
+    assert about["training"]["epochs"] == 1
+    assert about["data"]["train"] == {"n": 32, "variation": "none", "seed": 0}
+    accuracy = about["accuracy"]["none"]
+    assert accuracy["n"] == 16
+    assert 0 <= accuracy["low"] <= accuracy["value"] <= accuracy["high"] <= 1
+    assert not list(out.glob("*.unfinished"))
+
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    make(recipe, out)
+    assert "kept" in capsys.readouterr().out
+    assert before == {path: path.read_bytes() for path in out.iterdir()}
+
+
+def test_a_net_made_otherwise_is_not_replaced_without_being_told(recipe, tmp_path):
+    out = tmp_path / "nets"
+    make(recipe, out, "--seed", "0")
+    before = zoo.record("tiny", 0, out)["sha256"]
+    recipe.write_text(RECIPE.replace("epochs: 1", "epochs: 2"))
+    with pytest.raises(SystemExit, match="--overwrite"):
+        make(recipe, out, "--seed", "0")
+    assert zoo.record("tiny", 0, out)["sha256"] == before
+    make(recipe, out, "--seed", "0", "--overwrite")
+    assert zoo.record("tiny", 0, out)["sha256"] != before
+    assert zoo.record("tiny", 0, out)["training"]["epochs"] == 2
+
+
+def test_make_goes_on_from_an_unfinished_run(recipe, tmp_path, monkeypatch):
+    recipe.write_text(RECIPE.replace("epochs: 1", "epochs: 3"))
+    make(recipe, tmp_path / "whole", "--seed", "0")
+
+    epoch = training._epoch
+
+    def dies_in_the_last(*arguments):
+        if arguments[6] == 2:
+            raise KeyboardInterrupt
+        return epoch(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_epoch", dies_in_the_last)
+        with pytest.raises(KeyboardInterrupt):
+            make(recipe, tmp_path / "parts", "--seed", "0")
+    assert zoo.available(tmp_path / "parts") == {}
+    make(recipe, tmp_path / "parts", "--seed", "0")
+    hashes = [zoo.record("tiny", 0, tmp_path / out)["sha256"] for out in ("whole", "parts")]
+    assert hashes[0] == hashes[1]
+
+
+def test_unknown_recipes_and_families_are_named(recipe, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="one of: miniatures"):
+        recipes.read("nothing")
+    with pytest.raises(SystemExit):
+        make(recipe, tmp_path, "--family", "huge")
+    assert "there are tiny" in capsys.readouterr().err
+
+
+def test_float16_is_refused_where_it_costs_accuracy(tmp_path, monkeypatch):
+    """A net whose answer hangs on a difference that float16 cannot hold is kept as float32."""
+
+    class Hair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.tensor([1.0, 1.0001]))  # equal as float16
+
+        def forward(self, x):
+            return self.w.expand(len(x), 2)
+
+    class Data:
+        def tests(self):
+            images = torch.zeros(10, 1, 2, 2)
+            return {"none": type("Set", (), {"images": images, "labels": torch.ones(10).long()})}
+
+    monkeypatch.setitem(zoo.BUILDERS, "hair", Hair)
+    about = {"architecture": "hair", "options": {}}
+    full = recipes._accuracies(Hair(), Data())
+    saved = recipes._save_verified(Hair(), about, full, Data(), "hair", 0, tmp_path)
+    assert saved["format"] == "float32"
+    assert saved["accuracy"]["none"]["value"] == 1.0
+    assert json.loads((tmp_path / "hair-seed0.json").read_text()) == saved
