@@ -33,7 +33,7 @@ THEME = {
     **{colour: f"--bk-c{i}" for i, colour in enumerate(COLOURS)},
 }
 _PX = 96 / 72  # matplotlib's SVG counts in points, the page in CSS pixels
-_LEGIBLE = 8.5  # px: a figure on a narrow screen scrolls before its smallest text falls below this
+_LEGIBLE = 6.6  # px: a figure on a narrow screen scrolls before its smallest text falls below this
 
 
 def render(fig, alt, prefix=None, tight=True):
@@ -43,6 +43,7 @@ def render(fig, alt, prefix=None, tight=True):
         page never share an id and the same figure always gives the same bytes.
     tight: crop to what is drawn (so that a label outside is kept); False keeps the figure's size.
     """
+    _spread(fig)
     buffer = io.BytesIO()
     metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     fig.savefig(buffer, format="svg", metadata=metadata, facecolor="none", edgecolor="none",
@@ -71,6 +72,34 @@ def render(fig, alt, prefix=None, tight=True):
             f"{body}</svg>")
 
 
+def _spread(fig):
+    """Move the labels beside the ends of curves (`figures.curve`) apart where they overlap."""
+    for ax in fig.axes:
+        labels = [t for t in ax.texts if t.get_gid() == "bk-label"]
+        if len(labels) < 2:
+            continue
+        fig.draw_without_rendering()  # settles the layout, hence where the curves end
+        points = 72 / fig.dpi
+        ends = {t: ax.transData.transform(t.xy)[1] * points for t in labels}
+        labels.sort(key=ends.get)
+        step = 1.25 * max(t.get_fontsize() for t in labels)
+        # Blocks of labels that touch, each centred on the mean of its curves' ends.
+        blocks = []
+        for label in labels:
+            blocks.append([label])
+            while len(blocks) > 1 and (_bottom(blocks[-1], ends, step)
+                                       < _bottom(blocks[-2], ends, step) + step * len(blocks[-2])):
+                blocks[-2:] = [blocks[-2] + blocks[-1]]
+        for block in blocks:
+            for i, label in enumerate(block):
+                height = _bottom(block, ends, step) + step * (i + 0.5)
+                label.xyann = (label.xyann[0], height - ends[label])
+
+
+def _bottom(block, ends, step):
+    return sum(ends[t] for t in block) / len(block) - step * len(block) / 2
+
+
 def digest(content):
     """Eight characters that name some text or bytes."""
     content = content.encode() if isinstance(content, str) else content
@@ -89,9 +118,8 @@ def _drop_styles(root):
     """Matplotlib's `<style>* {...}</style>` would apply to the whole page; the root has it now."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in ("style", "metadata") or (child.tag == "defs" and not len(child)):
-                parent.remove(child)
-            elif child.tag == "defs" and all(c.tag == "style" for c in child):
+            hollow = child.tag == "defs" and all(c.tag == "style" for c in child)
+            if hollow or child.tag in ("style", "metadata"):
                 parent.remove(child)
 
 
@@ -141,7 +169,8 @@ def _tidy(element):
 
 def _short(numbers):
     numbers = " ".join(numbers.split())
-    return re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), numbers)
+    numbers = re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), numbers)
+    return re.sub(r"M (\S+ \S+) L \1(?= M|$)", r"M\1h0", numbers)  # the dots of figures.scatter
 
 
 def _variable(match):

@@ -37,9 +37,9 @@ def use():
         # White, not transparent: a figure that never reached `show` is drawn by the notebook
         # itself, perhaps on a dark page. `show` drops it.
         "figure.facecolor": "white", "axes.facecolor": "none", "savefig.facecolor": "auto",
-        "font.family": "DejaVu Sans", "font.size": 10.5, "axes.titlesize": 11,
-        "axes.labelsize": 10.5, "xtick.labelsize": 9.5, "ytick.labelsize": 9.5,
-        "legend.fontsize": 9.5, "figure.titlesize": 12, "axes.titleweight": "normal",
+        "font.family": "DejaVu Sans", "font.size": 11.5, "axes.titlesize": 12,
+        "axes.labelsize": 11.5, "xtick.labelsize": 10.5, "ytick.labelsize": 10.5,
+        "legend.fontsize": 10.5, "figure.titlesize": 13, "axes.titleweight": "normal",
         "text.color": FOREGROUND, "axes.labelcolor": FOREGROUND, "axes.titlecolor": FOREGROUND,
         "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
         "xtick.labelcolor": FOREGROUND, "ytick.labelcolor": FOREGROUND,
@@ -77,7 +77,8 @@ def framed(content, caption=None):
         caption = (f'<figcaption style="font-size:.9em;margin-top:.4em">{_html.inline(caption)}'
                    "</figcaption>")
     return (f'<figure class="bk-figure" style="margin:1em 0;padding:.5em;{_html.PAPER}">'
-            f'<div class="bk-scroll" style="overflow-x:auto">{content}</div>{caption or ""}</figure>')
+            f'<div class="bk-scroll" style="overflow-x:auto">{content}</div>{caption or ""}'
+            "</figure>")
 
 
 def spoken(alt):
@@ -231,9 +232,11 @@ def curve(ax, x, y, interval=None, label=None, colour=None, at=-1, **options):
         ax.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
     if label:
         last = at in (-1, len(x) - 1)
+        # The name lets `_svg` move labels that ended up on each other apart.
         ax.annotate(label, (x[at], y[at]), (7, 0) if last else (0, 7), annotation_clip=False,
                     textcoords="offset points", va="center" if last else "bottom",
-                    ha="left" if last else "center", color=FOREGROUND)
+                    ha="left" if last else "center", color=FOREGROUND,
+                    gid="bk-label" if last else None)
         ax.plot(x[at], y[at], "o", color=line.get_color(), markersize=5)
     return ax
 
@@ -264,29 +267,46 @@ def bars(ax, labels, values, interval=None, colour=None, highlight=None, format=
     if format:
         for i, value in enumerate(values):
             ax.annotate(f"{value:{format}}", (max(ends[i], 0), i), (5, 0), va="center",
-                        textcoords="offset points", fontsize=9.5, annotation_clip=False)
+                        textcoords="offset points", fontsize=10.5, annotation_clip=False)
     return ax
 
 
 def scatter(ax, x, y, groups=None, **options):
     """Points, in the colour and shape of their group, with a legend; returns ax.
 
-    x, y: (n,). groups: (n,) labels, at most 7 different ones. Above 2,000 points they are drawn
-        as one picture, which keeps the page small.
+    x, y: (n,). groups: (n,) labels, at most 7 different ones. Above 2,000 points all are drawn
+        as plain dots, which keeps the page small. options: passed to `ax.scatter` below that.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
-    options = {"s": 18, "alpha": 0.8, "linewidths": 0, "rasterized": len(x) > 2000, **options}
+    if x.shape != y.shape or (groups is not None and len(groups) != len(x)):
+        raise ValueError("x, y and groups must be equally long.")
+    options = {"s": 18, "alpha": 0.8, "linewidths": 0, **options}
+
+    def draw(chosen, colour, marker="o", label=None):
+        if len(x) <= 2000:
+            ax.scatter(x[chosen], y[chosen], **{"color": colour, "marker": marker, "label": label,
+                                                **options})
+            return
+        # One path of lines without length, each of which its round caps turn into a dot: a
+        # fifth of the size of markers, and unlike a raster it follows the theme.
+        points = np.repeat(np.stack([x[chosen], y[chosen]], 1), 2, axis=0)
+        codes = [mpl.path.Path.MOVETO, mpl.path.Path.LINETO] * (len(points) // 2)
+        path = mpl.path.Path(points, codes)
+        path.should_simplify = False
+        ax.add_patch(mpl.patches.PathPatch(path, fill=False, edgecolor=colour, capstyle="round",
+                                           linewidth=options["s"] ** 0.5, alpha=options["alpha"]))
+        ax.plot([], [], "o", color=colour, label=label)
+        ax.autoscale_view()
+
     if groups is None:
-        ax.scatter(x, y, **options)
+        draw(np.ones(len(x), bool), options.pop("color", COLOURS[0]))
         return ax
     groups = np.asarray(groups)
     names = list(dict.fromkeys(groups.tolist()))
     if len(names) > len(COLOURS):
         raise ValueError(f"{len(names)} groups, but only {len(COLOURS)} colours can be told apart.")
     for i, name in enumerate(names):
-        chosen = groups == name
-        ax.scatter(x[chosen], y[chosen], color=COLOURS[i], marker="os^DvP*"[i], label=str(name),
-                   **options)
+        draw(groups == name, COLOURS[i], "os^DvP*"[i], str(name))
     ax.legend()
     return ax
 
