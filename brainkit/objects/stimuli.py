@@ -1,0 +1,393 @@
+"""Sets of rendered objects: drawing them, rendering given ones, and their tangents."""
+
+import itertools
+from dataclasses import dataclass, replace
+from dataclasses import fields as _fields
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from . import backgrounds
+from .exact import permutation, uniform
+from .render import LATENTS, Scene, extents, grid, paint
+from .shapes import CATEGORIES
+
+EXEMPLARS = 8
+CONTINUOUS = LATENTS[:-1]  # every latent but the background's seed: what an image varies with
+MARGIN = 1.0 / 32          # of the half image that stays free around every sampled object
+
+# Range of each latent by level of variation: uniform between the two ends.
+VARIATIONS = {
+    "none": {"x": (0, 0), "y": (0, 0), "size": (0.75, 0.75), "yaw": (0, 0), "pitch": (0, 0),
+             "roll": (0, 0), "light_azimuth": (-35, -35), "light_elevation": (45, 45),
+             "albedo": (0.9, 0.9)},
+    "medium": {"x": (-0.3, 0.3), "y": (-0.3, 0.3), "size": (0.75 / 1.3, 0.75 * 1.3),
+               "yaw": (-45, 45), "pitch": (-45, 45), "roll": (-45, 45),
+               "light_azimuth": (-55, 55), "light_elevation": (20, 65), "albedo": (0.75, 1.0)},
+    "high": {"x": (-0.6, 0.6), "y": (-0.6, 0.6), "size": (0.75 / 1.6, 0.75 * 1.6),
+             "yaw": (-90, 90), "pitch": (-90, 90), "roll": (-90, 90),
+             "light_azimuth": (-80, 80), "light_elevation": (5, 75), "albedo": (0.6, 1.0)},
+}
+CANONICAL = {**{name: low for name, (low, _) in VARIATIONS["none"].items()}, "background": 0}
+# What `render` accepts.
+LIMITS = {"x": (-2, 2), "y": (-2, 2), "size": (0.05, 4), "yaw": (-360, 360), "pitch": (-360, 360),
+          "roll": (-360, 360), "light_azimuth": (-360, 360), "light_elevation": (-90, 90),
+          "albedo": (0, 1), "background": (0, backgrounds.SEEDS - 1)}
+_CHUNK = {"cpu": 16_384, "cuda": 4_194_304}  # pixels painted at once: what the cache holds
+
+
+@dataclass
+class ObjectSet:
+    """n rendered objects and everything that made them.
+
+    images: (n,1,size,size) float32 in [0,1]. labels: (n,) long, index into CATEGORIES.
+    exemplars: (n,) long, 0 to 7 within the category. latents: (n,10) float32, columns named by
+    `latent_names`. masks: (n,1,size,size) float32 in [0,1], the part of each pixel that the object
+    covers. background: the kind of background. Index it like an array: ``objects[3]``,
+    ``objects[:100]``, ``objects[objects.labels == 0]`` are ObjectSets (an integer gives n = 1).
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    exemplars: torch.Tensor
+    latents: torch.Tensor
+    masks: torch.Tensor
+    background: str = "mixed"
+    latent_names = LATENTS
+
+    def __len__(self):
+        return len(self.labels)
+
+    def latent(self, name):
+        """The column (n,) of one latent by its name."""
+        return self.latents[:, _known(name, LATENTS, "latent")]
+
+    def _map(self, function):
+        return replace(self, **{f.name: function(value) for f in _fields(self)
+                                if torch.is_tensor(value := getattr(self, f.name))})
+
+    def __getitem__(self, index):
+        if isinstance(index, int | np.integer):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"image {index} of a set of {len(self)}")
+            index = slice(index, index + 1) if index != -1 else slice(index, None)
+        return self._map(lambda value: value[index])
+
+    def to(self, device):
+        """The same set with every tensor on ``device``."""
+        return self._map(lambda value: value.to(device))
+
+
+def _known(name, names, what):
+    if name not in names:
+        raise ValueError(f"unknown {what} {name!r}; known: {', '.join(map(str, names))}")
+    return list(names).index(name)
+
+
+def _code(value, names, what):
+    """An index from a name or an index."""
+    if isinstance(value, str):
+        return _known(value, names, what)
+    return _known(int(value), range(len(names)), what)
+
+
+def _paint_all(labels, exemplars, latents, size, dtype, images, masks):
+    """Paint every object over the backgrounds already in ``images``, in place.
+
+    Images of one exemplar go together: their solids' kinds agree, so there are no branches or
+    padding, and only the rectangle that holds each object is painted.
+    """
+    device = latents.device
+    budget = _CHUNK.get(device.type, _CHUNK["cpu"])
+    steps = torch.arange(size, device=device)
+    order = (labels * EXEMPLARS + exemplars).cpu()
+    for code in order.unique().tolist():
+        members = (order == code).nonzero()[:, 0]
+        scene = Scene(*divmod(code, EXEMPLARS), latents[members.to(device)], size, dtype)
+        bounds = scene.bounds(size).tolist()
+        # Largest first, so that the images painted together are of like size.
+        todo = sorted(range(len(bounds)), key=lambda i: bounds[i][1] - bounds[i][0], reverse=True)
+        while todo:
+            height = bounds[todo[0]][1] - bounds[todo[0]][0]
+            width = max(bounds[i][3] - bounds[i][2] for i in todo)
+            take = max(1, budget // max(1, height * width))
+            now, todo = todo[:take], todo[take:]
+            boxes = [bounds[i] for i in now]
+            height = max(b - a for a, b, _, _ in boxes)
+            width = max(d - c for _, _, c, d in boxes)
+            if height <= 0 or width <= 0:
+                continue  # wholly outside the frame
+            first = torch.tensor([[a, c] for a, _, c, _ in boxes], device=device)
+            x, y = grid(size, first[:, :1] + steps[:height], first[:, 1:] + steps[:width],
+                        device, dtype)
+            light, cover = paint(scene, x, y, torch.tensor(now, device=device))
+            for k, (top, bottom, left, right) in enumerate(boxes):
+                i, part = int(members[now[k]]), (slice(top, bottom), slice(left, right))
+                mine = cover[k, :bottom - top, :right - left]
+                under = images[i, 0][part]
+                under.copy_(under * (1.0 - mine) + light[k, :bottom - top, :right - left])
+                masks[i, 0][part] = mine
+        yield len(members)
+
+
+def _render_in_place(labels, exemplars, latents, size, background, device, dtype, bar=None):
+    seeds = latents[:, -1].long().cpu().numpy()
+    images = backgrounds.draw(seeds, background, size).to(device=device, dtype=dtype)
+    masks = torch.zeros_like(images)
+    for done in _paint_all(labels, exemplars, latents, size, dtype, images, masks):
+        if bar is not None:
+            bar.update(done)
+    return images.clamp_(0.0, 1.0), masks
+
+
+def _draw_latents(codes, ranges, seed, index):
+    """Latents (n,10) float32 of images ``index`` (n,) with (label, exemplar) codes (n,2)."""
+    n = len(index)
+    u = torch.from_numpy(uniform(seed, 1, index[:, None], np.arange(len(LATENTS))[None]))
+    latents = torch.zeros(n, len(LATENTS), dtype=torch.float64)
+    for k, name in enumerate(CONTINUOUS):
+        low, high = ranges[name]
+        latents[:, k] = low + (high - low) * u[:, k]
+    latents[:, -1] = torch.floor(u[:, -1] * backgrounds.SEEDS)
+    at = {name: k for k, name in enumerate(LATENTS)}
+    room = 1.0 - MARGIN
+    for label, exemplar in np.unique(codes, axis=0).tolist():
+        mine = torch.from_numpy((codes == (label, exemplar)).all(1))
+        reach = extents(label, exemplar, latents[mine])  # (m,4)
+        left, right, down, up = reach.unbind(1)
+        # No larger than what fits into the frame at this pose ...
+        largest = 2 * room / torch.maximum(right - left, up - down)
+        low, high = ranges["size"]
+        high = torch.clamp(largest, max=high)
+        size = torch.minimum(low + (high - low).clamp(min=0.0) * u[mine, at["size"]], largest)
+        # ... and no farther out than where it is still whole in the frame.
+        spans = {"x": (left, right), "y": (down, up)}
+        for name, (before, after) in spans.items():
+            low = torch.clamp(-room - size * before, min=ranges[name][0])
+            high = torch.clamp(room - size * after, max=ranges[name][1])
+            middle = -size * (before + after) / 2
+            value = low + (high - low) * u[mine, at[name]]
+            latents[mine, at[name]] = torch.where(high >= low, value, middle)
+        latents[mine, at["size"]] = size
+    return latents.float()
+
+
+def _codes(n, categories, seed):
+    """Labels and exemplars (n,2): rounds in which every category comes once, in random order;
+    over eight rounds every exemplar of every category comes once."""
+    each = len(categories)
+    rounds = -(-n // each)
+    order = permutation(each, seed, 2, np.arange(rounds))                       # (rounds, each)
+    block = np.arange(-(-rounds // EXEMPLARS))
+    pick = permutation(EXEMPLARS, seed, 3, block[:, None], np.arange(each)[None])  # (blocks,each,8)
+    r = np.arange(rounds)[:, None]
+    exemplar = pick[r // EXEMPLARS, order, r % EXEMPLARS]
+    labels = np.asarray(categories)[order]
+    return np.stack([labels.ravel(), exemplar.ravel()], 1)[:n].astype(np.int64)
+
+
+def sample(n, variation="high", seed=0, size=64, categories=None, background="mixed",
+           device="cpu", progress=False, **overrides):
+    """Draw and render n objects on natural backgrounds.
+
+    After HvM, the stimuli on which monkey IT and human behaviour were measured (Majaj, Hong,
+    Solomon and DiCarlo 2015): 8 categories x 8 exemplars at three levels of variation. Every object
+    lies whole in the frame: where a drawn size or position would cut it, the range narrows.
+
+    variation: "none" (HvM's 0: centred, canonical pose), "medium" (its 3: position ±0.3, size by up
+    to 1.3 either way, angles ±45°) or "high" (its 6: ±0.6, 1.6, ±90°). `VARIATIONS` holds every
+    range. seed: a non-negative integer. size: pixels per side, 8 or more. categories: some of
+    CATEGORIES, all when None. background: one of `backgrounds.KINDS`. progress: show a bar.
+    overrides: fix a latent (``yaw=0``) or give its range (``yaw=(-10, 10)``).
+
+    Latents: ``x`` (right) and ``y`` (up) of the object's centre in half images; ``size``, the
+    diameter of its bounding sphere in images; ``yaw``, ``pitch``, ``roll`` in degrees from the
+    category's canonical view; ``light_azimuth`` (0 from the camera, positive from the right) and
+    ``light_elevation`` in degrees; ``albedo``, a factor on the object's brightness; ``background``,
+    the integer seed of the background.
+
+    Every consecutive run of 8 images holds each category once, and of 64 each exemplar once, in
+    random order. Image i depends on (seed, i, variation, categories, overrides) alone:
+    ``sample(100)`` equals ``sample(1000)[:100]`` to the last bit, on any number of threads.
+
+    Returns an `ObjectSet`. Raises ValueError for unknown names and senseless ranges.
+    """
+    ranges = dict(VARIATIONS[list(VARIATIONS)[_known(variation, VARIATIONS, "variation")]])
+    for name, value in overrides.items():
+        _known(name, CONTINUOUS, "latent")
+        low, high = value if isinstance(value, tuple | list) else (value, value)
+        floor, ceiling = LIMITS[name]
+        if not floor <= low <= high <= ceiling:
+            raise ValueError(f"{name}={value!r}: give a number or (low, high) within "
+                             f"[{floor}, {ceiling}]")
+        ranges[name] = float(low), float(high)
+    _check_size(size)
+    _known(background, backgrounds.KINDS, "background")
+    if n != int(n) or n < 0:
+        raise ValueError(f"n={n!r}: give the number of images, 0 or more")
+    if seed != int(seed) or seed < 0:
+        raise ValueError(f"seed={seed!r}: give a non-negative integer")
+    chosen = CATEGORIES if categories is None else categories
+    chosen = [chosen] if isinstance(chosen, str) else list(chosen)
+    chosen = [_code(c, CATEGORIES, "category") for c in chosen]
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError("categories: give one or more, each once")
+    codes = _codes(int(n), chosen, int(seed))
+    latents = _draw_latents(codes, ranges, int(seed), np.arange(n))
+    with tqdm(total=n, desc=f"{variation} variation", unit="image", disable=not progress) as bar:
+        return _whole(codes, latents, size, background, device, torch.float32, bar)
+
+
+def _whole(codes, latents, size, background, device, dtype, bar=None):
+    labels, exemplars = torch.from_numpy(codes).unbind(1)
+    latents = latents.to(device)
+    with torch.no_grad():
+        images, masks = _render_in_place(labels, exemplars, latents, size, background, device,
+                                         dtype, bar)
+    return ObjectSet(images, labels.clone().to(device), exemplars.clone().to(device), latents, masks,
+                     background)
+
+
+def _check_size(size):
+    if size != int(size) or size < 8:
+        raise ValueError(f"size={size!r}: give the pixels per side, an integer of 8 or more")
+
+
+def _as_latents(latents, dtype=torch.float32):
+    """Latents as a tensor (b,10): from a dict of names (the rest canonical), a tensor, or None."""
+    if latents is None:
+        latents = {}
+    if isinstance(latents, dict):
+        for name in latents:
+            _known(name, LATENTS, "latent")
+        columns = [torch.as_tensor(latents.get(name, CANONICAL[name])).reshape(-1)
+                   for name in LATENTS]
+        count = max(len(c) for c in columns)
+        wrong = {name: len(c) for name, c in zip(LATENTS, columns, strict=True)
+                 if len(c) not in (1, count)}
+        if wrong:
+            raise ValueError(f"latents of unequal lengths: {wrong}, expected 1 or {count}")
+        device = next((c.device for c in columns if c.device.type != "cpu"), None)
+        latents = torch.stack([c.to(device=device, dtype=torch.float64).expand(count)
+                               for c in columns], 1)
+        latents = latents.to(dtype)
+    latents = torch.as_tensor(latents)
+    if latents.ndim == 1:
+        latents = latents[None]
+    if latents.ndim != 2 or latents.shape[1] != len(LATENTS):
+        raise ValueError(f"latents of shape {tuple(latents.shape)}: expected (b, {len(LATENTS)}), "
+                         f"columns {', '.join(LATENTS)}")
+    for k, (name, (low, high)) in enumerate(LIMITS.items()):
+        values = latents[:, k].detach()
+        if not bool(((values >= low) & (values <= high)).all()):
+            raise ValueError(f"latent {name} outside [{low}, {high}]: found "
+                             f"{values.min().item():g} to {values.max().item():g}")
+    return latents
+
+
+def _as_codes(category, exemplar, count):
+    """(b,2) codes from names, indices or sequences of them, and the common length b."""
+    def many(values, names, what):
+        if torch.is_tensor(values):
+            values = values.tolist()
+        values = list(values) if isinstance(values, list | tuple | np.ndarray) else [values]
+        return [_code(v, names, what) for v in values]
+    labels = many(category, CATEGORIES, "category")
+    exemplars = many(exemplar, range(EXEMPLARS), "exemplar")
+    b = max(len(labels), len(exemplars), count)
+    for what, got in (("categories", len(labels)), ("exemplars", len(exemplars)),
+                      ("latents", count)):
+        if got not in (1, b):
+            raise ValueError(f"{got} {what}, expected 1 or {b}")
+    return np.array(list(itertools.islice(zip(itertools.cycle(labels), itertools.cycle(exemplars)),
+                                          b)), dtype=np.int64)
+
+
+def _differentiable(codes, latents, size, under, dtype):
+    """Images and masks (b,1,size,size) without writing in place, for automatic differentiation."""
+    images, masks = [None] * len(codes), [None] * len(codes)
+    every = torch.arange(size, device=latents.device)[None]
+    x, y = grid(size, every, every, latents.device, dtype)
+    for label, exemplar in np.unique(codes, axis=0).tolist():
+        mine = np.flatnonzero((codes == (label, exemplar)).all(1)).tolist()
+        light, cover = paint(Scene(label, exemplar, latents[mine], size, dtype), x, y)
+        for k, i in enumerate(mine):
+            masks[i] = cover[k][None]
+            images[i] = (under[i] * (1.0 - masks[i]) + light[k]).clamp(0.0, 1.0)
+    return torch.stack(images), torch.stack(masks)
+
+
+def render(category, exemplar, latents=None, size=64, background="mixed", device=None,
+           dtype=torch.float32):
+    """Render given objects: the images of a point, or of b points, of the latent space.
+
+    category: a name or index, or b of them. exemplar: 0 to 7, or b of them. latents: a dict of
+    latent names to numbers or (b,) tensors (those missing take their canonical values), a tensor
+    (b,10) with the columns of `ObjectSet.latent_names`, or None. See `sample` for their units; an
+    object may reach out of the frame. dtype: float32, or float64 for finite differences.
+
+    A sampled set's own labels, exemplars, latents and background give its images again, bitwise.
+    Latents that require gradients give images that are differentiable by them (the background's
+    seed apart): silhouettes and occlusions have soft edges, so their motion counts.
+
+    Returns an `ObjectSet` of b images. Raises ValueError for unknown names, latents of the wrong
+    shape and latents out of range.
+    """
+    _check_size(size)
+    _known(background, backgrounds.KINDS, "background")
+    latents = _as_latents(latents, torch.float64 if dtype == torch.float64 else torch.float32)
+    device = latents.device if device is None else torch.device(device)
+    codes = _as_codes(category, exemplar, len(latents))
+    latents = latents.expand(len(codes), -1).to(device)
+    if not (latents.requires_grad and torch.is_grad_enabled()):
+        return _whole(codes, latents, size, background, device, dtype)
+    under = backgrounds.draw(latents[:, -1].detach().long().cpu().numpy(), background, size)
+    images, masks = _differentiable(codes, latents, size, under.to(device=device, dtype=dtype), dtype)
+    labels, exemplars = torch.from_numpy(codes).to(device).unbind(1)
+    return ObjectSet(images, labels.clone(), exemplars.clone(), latents, masks, background)
+
+
+def tangents(objects, exemplars=None, latents=None, names=None, size=64, background="mixed",
+             batch_size=8, dtype=torch.float32):
+    """Derivative of each image by each continuous latent: the tangent space of the manifold.
+
+    objects: an `ObjectSet`, or labels (b,) followed by ``exemplars`` (b,) and ``latents`` (b,10).
+    names: which latents, in which order; all of ``CONTINUOUS`` when None (every column but the
+    background's seed). size and background are taken from an ObjectSet.
+
+    Returns (b, len(names), 1, size, size): change of pixel value per unit of the latent (per half
+    image for x and y, per image for size, per degree for angles, per unit for albedo). Exact
+    derivatives by forward-mode differentiation of the renderer. They hold the object's motion over
+    the background, the motion of its parts' boundaries over each other and its shading; the
+    background itself stays fixed, and pixels far from the object have derivative 0.
+    """
+    if isinstance(objects, ObjectSet):
+        if exemplars is not None or latents is not None:
+            raise ValueError("an ObjectSet brings its own exemplars and latents")
+        exemplars, latents, background = objects.exemplars, objects.latents, objects.background
+        size, objects = objects.images.shape[-1], objects.labels
+    elif exemplars is None or latents is None:
+        raise ValueError("give an ObjectSet, or labels, exemplars and latents")
+    _check_size(size)
+    _known(background, backgrounds.KINDS, "background")
+    names = CONTINUOUS if names is None else [names] if isinstance(names, str) else list(names)
+    columns = [_known(name, CONTINUOUS, "latent") for name in names]
+    latents = _as_latents(latents).detach()
+    codes = _as_codes(objects, exemplars, len(latents))
+    latents = latents.expand(len(codes), -1).double()
+    out = latents.new_zeros((len(codes), len(columns), 1, size, size), dtype=dtype)
+    # One pass gives every latent's derivative: each image stands in the batch once per latent.
+    direction = torch.eye(len(LATENTS), dtype=latents.dtype, device=latents.device)[columns]
+    order = np.lexsort((codes[:, 1], codes[:, 0]))  # images of one exemplar are painted together
+    for start in range(0, len(codes), batch_size):
+        now = order[start:start + batch_size]
+        mine, repeat = latents[now.tolist()], len(columns)
+        under = backgrounds.draw(mine[:, -1].long().cpu().numpy(), background, size)
+        under = under.to(device=latents.device, dtype=dtype).repeat_interleave(repeat, 0)
+        codes_now = codes[now].repeat(repeat, 0)
+        _, change = torch.func.jvp(
+            lambda z, c=codes_now, u=under: _differentiable(c, z, size, u, dtype)[0],
+            (mine.repeat_interleave(repeat, 0),), (direction.repeat(len(now), 1),))
+        out[now.tolist()] = change.reshape(len(now), repeat, 1, size, size)
+    return out
