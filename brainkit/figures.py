@@ -110,10 +110,12 @@ def array(img):
     """An image as a numpy array that matplotlib draws: (h,w), (h,w,3) or (h,w,4).
 
     img: (h,w), (1,h,w), (3,h,w) or (h,w,3) tensor or array; a colour image holds uint8 or floats
-        in [0, 1]. Raises ValueError otherwise.
+        in [0, 1]. Where both readings are possible a tensor's channels come first and an array's
+        last. Raises ValueError otherwise.
     """
-    img = img.detach().cpu().numpy() if hasattr(img, "detach") else np.asarray(img)
-    if img.ndim == 3 and img.shape[0] in (1, 3) and img.shape[-1] not in (3, 4):
+    first = hasattr(img, "detach")
+    img = img.detach().cpu().numpy() if first else np.asarray(img)
+    if img.ndim == 3 and img.shape[0] in (1, 3) and (first or img.shape[-1] not in (3, 4)):
         img = np.moveaxis(img, 0, -1)
     if img.ndim == 3 and img.shape[-1] == 1:
         img = img[..., 0]
@@ -211,8 +213,8 @@ def filters(weights, columns=None, titles=None, width=7.4):
     if weights.ndim == 3:
         return image_grid(list(weights), titles, columns, width, signed=True)
     peak = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
-    return image_grid(list(0.5 + 0.5 * weights / np.where(peak > 0, peak, 1)), titles, columns,
-                      width)
+    colours = 0.5 + 0.5 * weights / np.where(peak > 0, peak, 1)
+    return image_grid(list(np.moveaxis(colours, 1, -1)), titles, columns, width)
 
 
 def curve(ax, x, y, interval=None, label=None, colour=None, at=-1, **options):
