@@ -56,10 +56,10 @@ class Claim:
     level: float | None = None
 
 
-def load(path=LIST):
+def load(path=None):
     """All claims by id, read from claims.yml; ValueError names the malformed entry."""
     claims = {}
-    for entry in yaml.safe_load(Path(path).read_text(encoding="utf-8")) or []:
+    for entry in yaml.safe_load(Path(path or LIST).read_text(encoding="utf-8")) or []:
         claim = _entry(entry)
         if claim.id in claims:
             raise ValueError(f"claims.yml lists {claim.id!r} twice.")
@@ -145,8 +145,8 @@ def _find(claim_id):
     known = load()
     if claim_id not in known:
         near = difflib.get_close_matches(claim_id, known, 3, 0.4) or sorted(known)
-        raise ValueError(f"{claim_id!r} is not in book/claims.yml. Add it there, or did you mean "
-                         f"{', '.join(near)}?")
+        mean = f" Did you mean {', '.join(near)}?" if near else ""
+        raise ValueError(f"{claim_id!r} is not in book/claims.yml; add it there.{mean}")
     return known[claim_id]
 
 
