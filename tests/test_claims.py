@@ -1,8 +1,6 @@
-"""The machinery of the claims, and each claim of the course against the run that made the book."""
+"""The machinery of the claims; tests/pages/test_course_claims.py holds the course's own."""
 
-import html
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +12,6 @@ import yaml
 from brainkit import _html, claims
 
 ROOT = Path(__file__).parents[1]
-EXECUTED, PAGES = ROOT / "build/src/notebooks", ROOT / "build/html/notebooks"
 
 ENTRY = {"id": "shape-bias", "sentence": "Nets decide by shape in {value:.0%} of the images.",
          "notebook": "02_x", "quantity": "shape bias", "direction": "< 0.5", "images": 100,
@@ -204,49 +201,3 @@ def test_bootstrap_repeats_itself_and_takes_equal_values():
     assert claims.bootstrap([1, 1, 1]) == (1, 1)
     with pytest.raises(ValueError, match="2 or more finite values"):
         claims.interval([1])
-
-
-# --- the course's own claims ------------------------------------------------------------------
-
-LISTED = claims.load()
-
-
-def executed(stem):
-    path = EXECUTED / f"{stem}.ipynb"
-    if not path.exists():
-        pytest.skip(f"{path.relative_to(ROOT)} has not been executed yet (make book)")
-    return path
-
-
-@pytest.mark.parametrize("claim", LISTED.values(), ids=list(LISTED))
-class TestClaim:
-    def test_names_a_notebook(self, claim):
-        assert (ROOT / "notebooks" / f"{claim.notebook}.ipynb").exists()
-
-    def test_was_recorded_and_holds(self, claim):
-        found = claims.read(executed(claim.notebook)).get(claim.id)
-        assert found, f"{claim.notebook} does not record {claim.id}"
-        assert claims.holds(claim.direction, found["value"], found["interval"]), (
-            f"{claim.id} must be {claim.direction}; the run gave {found['shown']}")
-        if claim.over != "exact":
-            assert found["interval"]
-            assert found["n"] >= claim.n
-
-    def test_is_what_the_page_prints(self, claim):
-        found = claims.read(executed(claim.notebook)).get(claim.id)
-        page = PAGES / f"{claim.notebook}.html"
-        if not page.exists():
-            pytest.skip(f"{page.relative_to(ROOT)} is not built yet (make book)")
-        assert found, f"{claim.notebook} does not record {claim.id}"
-        text = page.read_text(encoding="utf-8")
-        card = re.search(rf'id="claim-{claim.id}".*?</div>', text, re.DOTALL)
-        assert card, "the page has no card of this claim"
-        for shown in found["shown"].values():
-            assert shown in html.unescape(card[0])
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
-def test_every_recorded_claim_is_listed(path):
-    for name in claims.read(executed(path.stem)):
-        assert name in LISTED, f"{path.name} records {name!r}, which book/claims.yml does not list"
-        assert LISTED[name].notebook == path.stem
