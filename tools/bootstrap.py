@@ -72,8 +72,9 @@ def main() -> int:
         if not check:
             text = json.dumps(with_cell(notebook), indent=1, ensure_ascii=False)
             path.write_text(text + "\n", encoding="utf-8")
+    state = "is out of step: run `make bootstrap`" if check else "is renewed"
     for path in behind:
-        print(f"{path.name}: bootstrap cell {'is out of step: run `make bootstrap`' * check or 'renewed'}")
+        print(f"{path.name}: its bootstrap cell {state}")
     return 1 if check and behind else 0
 
 

@@ -66,12 +66,11 @@ def build(afresh: bool) -> bool:
 
 def front_door() -> None:
     """index.html: the book's pages lie in folders, so the root leads to the first of them."""
-    config = json.loads(json.dumps(made_pages.read_yaml("_toc.yml")))
-    first = f"{config['root']}.html"
+    first = f"{made_pages.read_yaml('_toc.yml')['root']}.html"
     (HTML / "index.html").write_text(
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>To the course</title>'
-        f'<meta http-equiv="refresh" content="0; url={first}"></head>'
-        f'<body><h1>To the course</h1><p><a href="{first}">Open the first page</a></p></body></html>\n'
+        '<!DOCTYPE html>\n<html lang="en-GB"><head><meta charset="utf-8">'
+        f'<meta http-equiv="refresh" content="0; url={first}"><title>To the course</title></head>'
+        f'<body><h1>To the course</h1><p><a href="{first}">The first page</a></p></body></html>\n'
     )
     (HTML / ".nojekyll").write_text("")  # or GitHub Pages drops every folder that begins with _
 
@@ -97,7 +96,7 @@ def main() -> int:
         STAMP.write_text(json.dumps({"now": now, "whole": whole}))
     else:
         print("book: up to date")
-    print(f"\nOpen {page.relative_to(ROOT)} in a browser (no server and no network needed), or serve it:")
+    print(f"\nOpen {page.relative_to(ROOT)} in a browser (it needs no server), or serve it:")
     print("    python3 -m http.server -d build/html 8000    then http://localhost:8000\n")
     return 0
 

@@ -66,8 +66,8 @@ def execute(notebook: Path, label: str) -> bool:
     started = time.monotonic()
     with log.open("w") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", "--nbmake",
-             "--overwrite", f"--nbmake-timeout={TIMEOUT}", str(staged)],
+            [sys.executable, "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider",
+             "--nbmake", "--overwrite", f"--nbmake-timeout={TIMEOUT}", str(staged)],
             cwd=ROOT, env=environment, stdout=sink, stderr=subprocess.STDOUT,
         )  # fmt: skip
         passed, peak = wait(process)

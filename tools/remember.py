@@ -14,8 +14,8 @@ import time
 
 from fingerprint import BUILD, REQUIREMENTS, ROOT, STAMPS, files, fingerprint
 
-HOUSE = ["brainkit", "tests", "tools", "notebooks", "book", "_config.yml", "_toc.yml", "conftest.py",
-         ".github", ".ci", "Makefile", "README.md", "CITATION.cff", *REQUIREMENTS]  # fmt: skip
+HOUSE = ["brainkit", "tests", "tools", "notebooks", "book", "_config.yml", "_toc.yml", ".github",
+         ".ci", "conftest.py", "Makefile", "README.md", "CITATION.cff", *REQUIREMENTS]  # fmt: skip
 
 
 def browser() -> str:

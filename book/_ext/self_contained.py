@@ -19,11 +19,13 @@ MATHJAX = [
 def remove_thebe(app, config):
     """Undo sphinx_thebe's setup: its listeners, script and style sheet."""
     for listeners in app.events.listeners.values():
-        listeners[:] = [
-            one for one in listeners if not getattr(one.handler, "__module__", "").startswith("sphinx_thebe")
-        ]
-    app.registry.css_files[:] = [(name, attributes) for name, attributes in app.registry.css_files
-                                 if "thebe" not in (name or "")]  # fmt: skip
+        listeners[:] = [one for one in listeners if not is_thebes(one.handler)]
+    sheets = app.registry.css_files
+    sheets[:] = [(name, attributes) for name, attributes in sheets if "thebe" not in (name or "")]
+
+
+def is_thebes(handler):
+    return getattr(handler, "__module__", "").startswith("sphinx_thebe")
 
 
 def once(app, pagename, templatename, context, doctree):
