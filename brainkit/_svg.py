@@ -33,7 +33,7 @@ THEME = {
     **{colour: f"--bk-c{i}" for i, colour in enumerate(COLOURS)},
 }
 _PX = 96 / 72  # matplotlib's SVG counts in points, the page in CSS pixels
-_LEGIBLE = 6.6  # px: a figure on a narrow screen scrolls before its smallest text falls below this
+_LEGIBLE = 6.1  # px: a figure on a narrow screen scrolls before its smallest text falls below this
 
 
 def render(fig, alt, prefix=None, tight=True):
@@ -182,8 +182,10 @@ def _variable(match):
 
 def _smallest_text(fig):
     """Height in CSS pixels of the smallest text drawn, None where there is none."""
+    hidden = {t for ax in fig.axes if not ax.axison
+              for axis in (ax.xaxis, ax.yaxis) for t in axis.findobj(Text)}
     sizes = [t.get_fontsize() for t in fig.findobj(Text)
-             if t.get_visible() and t.get_text().strip()]
+             if t not in hidden and t.get_visible() and t.get_text().strip()]
     return min(sizes) * _PX if sizes else None
 
 

@@ -67,7 +67,7 @@ def contrast(one, other):
 
 def themes():
     light, dark = CSS.split('html[data-theme="dark"]')[:2]
-    for name, block, paper in (("light", light, "#ffffff"), ("dark", dark, "#14181e")):
+    for name, block, paper in (("light", light, "#ffffff"), ("dark", dark, "#121212")):
         values = dict(re.findall(r"(--bk-[\w]+):\s*(#[0-9a-f]{6})", block))
         yield pytest.param(values, paper, id=name)
 
