@@ -7,7 +7,6 @@ from exercises import Exercise, call, exercises, fences, mutants
 from brainkit import checks
 
 FOUND = exercises()
-# A check without an exercise yet is tested as well: its mutants come with a call of their own.
 CHAPTERS = sorted({name.partition(".")[0] for name in FOUND})
 PLANTED = [(exercise, source, message) for exercise in FOUND.values()
            for source, message in getattr(mutants(exercise.name), "MUTANTS", {}).get(
