@@ -1,0 +1,26 @@
+"""Data and weights of others: fetched, checked, and loaded.
+
+`fetch(name)` brings an asset of `ASSETS` to this machine; `python -m brainkit.data` lists them.
+The functions below it load what the course uses, each as a plain array or table.
+"""
+
+from brainkit.data.catalogue import ASSETS, Asset, AssetError
+from brainkit.data.humans import HumanSummary, human_summary
+from brainkit.data.ladder import cache_dir, fetch, state, verify
+from brainkit.data.loaders import (
+    CIFAR10_CATEGORIES,
+    EXPERIMENTS,
+    PHOTOGRAPHS,
+    cifar10,
+    human_trials,
+    imagenet_categories,
+    imagenet_photographs,
+    photograph,
+)
+from brainkit.data.pickles import load_arrays
+
+__all__ = [
+    "ASSETS", "CIFAR10_CATEGORIES", "EXPERIMENTS", "PHOTOGRAPHS", "Asset", "AssetError",
+    "HumanSummary", "cache_dir", "cifar10", "fetch", "human_summary", "human_trials",
+    "imagenet_categories", "imagenet_photographs", "load_arrays", "photograph", "state", "verify",
+]

@@ -1,0 +1,3 @@
+"""Fixtures that several test files use."""
+
+from made_assets import asset, served  # noqa: F401
