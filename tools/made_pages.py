@@ -61,25 +61,21 @@ def assets() -> str:
         registry = importlib.import_module("brainkit.data").ASSETS
     except (ModuleNotFoundError, AttributeError):
         return "No data set is needed yet.\n"
-    entries = registry.values() if isinstance(registry, dict) else registry
     rows = ["| Name | What it is | Size | Licence |", "|---|---|--:|---|"]
-    for asset in entries:
-        size = getattr(asset, "size", None) or getattr(asset, "bytes", None)
-        said = f"{size / 2**20:.1f} MB" if size else ""
-        what = getattr(asset, "title", None) or getattr(asset, "description", "")
-        rows.append(f"| `{asset.name}` | {what} | {said} | {getattr(asset, 'licence', '')} |")
+    for name, asset in registry.items():
+        size = f"{asset.size / 1e6:.1f} MB"
+        rows.append(f"| `{name}` | {asset.what} | {size} | {asset.licence} |")
     return "\n".join(rows) + "\n"
 
 
-def install() -> str:
-    """The commands that name the repository."""
+def clone() -> str:
+    """How to get the course; with the next, the only commands that name the repository."""
     url = repository()
-    folder = url.rsplit("/", 1)[-1]
-    clone = f"```bash\ngit clone {url}\ncd {folder}\nmake book\n```\n"
-    return clone
+    return f"```bash\ngit clone {url}\ncd {url.rsplit('/', 1)[-1]}\nmake book\n```\n"
 
 
 def pip_install() -> str:
+    """How to get the package alone."""
     return f'```bash\npip install "brainkit @ git+{repository()}"\n```\n'
 
 
@@ -88,6 +84,6 @@ def all_pages() -> dict[str, str]:
         "costs.md": costs(),
         "claims.md": claims(),
         "assets.md": assets(),
-        "clone.md": install(),
+        "clone.md": clone(),
         "pip.md": pip_install(),
     }
