@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from .machinery import Misconception, check, compare, same, tensor
+from .machinery import Misconception, NotYet, check, compare, same, tensor
 
 
 @check("ch01.convolve")
@@ -77,3 +77,118 @@ def convolve(answer):
     compare(twice, halved, what="The feature map for stride 2")
     return ("Your function and `torch.nn.functional.conv2d` give the same feature map, for any "
             "kernel size and for stride 2 as well. Deep learning's convolution is this loop.")
+
+
+@check("ch01.max_pool")
+def max_pool(answer):
+    """answer(maps (c,h,w), size, stride) -> (c,h',w'): the largest value of each window."""
+    # All negative: whoever starts from zero, or pads with zeros, is found out. Neither square nor
+    # a multiple of the stride.
+    maps = -1 - torch.rand(2, 8, 11)
+
+    def right(size, stride, x=maps, **options):
+        return F.max_pool2d(x[None], size, stride, **options)[0]
+
+    got = tensor(answer(maps, 3, 2), "The pooled map")
+    want = right(3, 2)
+    if got.shape == want.shape[1:]:
+        raise Misconception("The channels are gone: you took the largest value over all maps. Each "
+                            "map is pooled on its own.", "Take the maximum over the last two axes "
+                            "only.")
+    if got.shape == right(3, 3).shape != want.shape:
+        raise Misconception("Your windows do not overlap: they start `size` apart. They should "
+                            "start every `stride` places.", "With size 3 and stride 2 the last "
+                            "row of one window is the first row of the next.")
+    if got.shape == right(3, 1).shape:
+        raise Misconception("Your windows start at every place: `stride` has no effect yet.")
+    if same(got, right(2, 2)):
+        raise Misconception("You took windows as wide as the stride. Their width is `size`; only "
+                            "their starts are `stride` apart.")
+    if got.shape == right(3, 2, ceil_mode=True).shape:
+        raise Misconception("Your last windows hang over the edge. Keep only those that lie wholly "
+                            "inside the map.", "There are (h - size) // stride + 1 of them.")
+    transposed = want.transpose(1, 2)
+    if got.shape == transposed.shape:
+        raise Misconception("Rows and columns are exchanged: maps are (channel, height, width).")
+    compare(got, want, what="The pooled map", wrong=[
+        (torch.zeros_like(want),
+         "Every value is 0, though all of these maps are negative: your maximum starts at zero.",
+         "Start from minus infinity, or let `amax` look at the window itself."),
+        (F.avg_pool2d(maps[None], 3, 2)[0],
+         "That is the mean of each window. Max pooling keeps its largest value."),
+        (-F.max_pool2d(-maps[None], 3, 2)[0],
+         "That is the smallest value of each window, where the largest was asked for."),
+        (right(2, 2)[:, :want.shape[1], :want.shape[2]],
+         "You took windows as wide as the stride. Their width is `size`; only their starts are "
+         "`stride` apart."),
+        (maps[:, ::2, ::2][:, :want.shape[1], :want.shape[2]],
+         "That is one corner of each window: you step over the map, but do not look at the rest of "
+         "the window.", "Take `maps[:, a:a + size, b:b + size]` and its maximum."),
+        (right(3, 1)[:, :want.shape[1], :want.shape[2]],
+         "The output has the right size, but its windows start one place apart.",
+         "The output at [i, j] looks at the window which starts at [i * stride, j * stride]."),
+    ])
+    compare(answer(maps, 2, 2), right(2, 2), what="The pooled map for size 2 and stride 2",
+            hint="Are `size` and `stride` both taken from the arguments?")
+    compare(answer(maps, 2, 3), right(2, 3), what="The pooled map for size 2 and stride 3",
+            hint="Are `size` and `stride` both taken from the arguments?")
+    return ("Your function and `torch.nn.functional.max_pool2d` agree: with overlap, without it, "
+            "and with gaps between the windows.")
+
+
+@check("ch01.receptive_field")
+def receptive_field(answer):
+    """answer(layers [(kernel, stride), ...]) -> widths seen after each layer."""
+
+    def walk(layers, grow, hop):
+        width, step, widths = 1, 1, []
+        for kernel, stride in layers:
+            width, step = grow(width, step, kernel, stride), hop(step, stride)
+            widths.append(width)
+        return widths
+
+    def add(width, step, kernel, stride):
+        return width + (kernel - 1) * step
+
+    def times(step, stride):
+        return step * stride
+
+    # Strides 2 and 3 in turn: only their product is right, neither their sum nor the last one.
+    layers = [(3, 1), (5, 2), (3, 3), (2, 2), (3, 1)]
+    got = answer(list(layers))
+    if isinstance(got, int | float):
+        raise Misconception("You returned one width; asked for is a list, the width after each "
+                            "layer.")
+    got = tensor(got, "The list of widths")
+    if got.shape == (len(layers),) and (got == 1).all():
+        raise NotYet("Every width is still 1: put your two lines in place of the dots, run that "
+                     "cell, then this one.")
+    if got.shape == (1,):
+        raise Misconception("Your list ends after the first layer.", "Return after the loop, not "
+                            "inside it.")
+    compare(got, torch.tensor(walk(layers, add, times)).double(), tolerance=0, wrong=[
+        (walk(layers, add, lambda step, stride: 1),
+         "You ignore the strides: after a layer of stride 2, two neighbours are two pixels apart, "
+         "and the next kernel reaches twice as far.", "Let `step` grow as well."),
+        (walk(layers, lambda w, step, k, s: w + (k - 1) * step * s, times),
+         "You updated the step before you used it: a layer's kernel spans steps of the layer "
+         "*below* it; its own stride counts only for the next layer.",
+         "First the width, then the step."),
+        (walk(layers, add, lambda step, stride: stride),
+         "You replaced the step by the last stride. Steps multiply: stride 3 upon stride 2 makes "
+         "neighbours six pixels apart.", "`step = step * stride`."),
+        (walk(layers, add, lambda step, stride: step + stride - 1),
+         "You added up the strides. Steps multiply: stride 3 upon stride 2 makes neighbours six "
+         "pixels apart."),
+        (walk(layers, lambda w, step, k, s: w + k * step, times),
+         "You added a whole kernel. Its first unit was counted before: k units span k - 1 steps.",
+         "`(kernel - 1) * step`."),
+        (walk(layers, lambda w, step, k, s: (w - 1) * s + k, times),
+         "That is the rule for walking *down* from a unit to the pixels, used while walking up.",
+         "Going up, the width grows by `(kernel - 1) * step`."),
+        (walk(layers, lambda w, step, k, s: w * k, times),
+         "You multiplied widths. A kernel reaches over neighbours whose fields overlap, so the "
+         "width grows by the steps between them.", "Add `(kernel - 1) * step`."),
+    ], what="The list of widths")
+    return ("Your walk up and the walk down agree at every layer. The recurrence holds for any net "
+            "that is a chain of convolutions and poolings.")
