@@ -1,7 +1,7 @@
 """Rendered objects whose manifold is known: 8 categories x 8 exemplars on natural backgrounds."""
 
 from .backgrounds import KINDS as BACKGROUNDS
-from .render import LATENTS
+from .geometry import LATENTS
 from .shapes import CATEGORIES
 from .stimuli import CANONICAL, CONTINUOUS, VARIATIONS, ObjectSet, render, sample, tangents
 

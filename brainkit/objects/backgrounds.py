@@ -11,10 +11,13 @@ Three kinds, each drawn from an integer seed alone:
 """
 
 import functools
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from .exact import bits, uniform
 
@@ -26,7 +29,11 @@ _SIDE = 512    # pixels of the stored textures' sides
 # machines' libraries then disappears.
 _STEP = 2.0**-16
 # Textures and scenes without animals, people or vehicles.
-_PACKAGED = ("brick", "coffee", "coins", "grass", "gravel", "moon", "china.jpg", "flower.jpg")
+_PACKAGED = (
+    ("skimage", "data", ("brick.png", "coffee.png", "coins.png", "grass.png", "gravel.png",
+                         "moon.png")),
+    ("sklearn", "datasets/images", ("china.jpg", "flower.jpg")),
+)
 
 
 def _rounded(values):
@@ -34,11 +41,13 @@ def _rounded(values):
 
 
 def _photographs():
-    from skimage import data
-    from sklearn.datasets import load_sample_image
-    for name in _PACKAGED:
-        image = load_sample_image(name) if name.endswith(".jpg") else getattr(data, name)()
-        yield np.asarray(image, dtype=np.float64) / 255
+    """The packaged photographs, (h,w) or (h,w,3) float64 in [0,1]."""
+    for package, folder, names in _PACKAGED:
+        # The files themselves: importing scikit-learn to read two of them takes seconds.
+        spec = importlib.util.find_spec(package)
+        for name in names:
+            with Image.open(Path(spec.origin).parent / folder / name) as file:
+                yield np.asarray(file, dtype=np.float64) / 255
 
 
 def _square(image):
@@ -49,14 +58,13 @@ def _square(image):
     return np.pad(image, grow, mode="symmetric")
 
 
-def _dead_leaves(seed, side=_SIDE, leaves=6000, smallest=3.0, largest=150.0):
+def _dead_leaves(seed, side=_SIDE, leaves=4000, smallest=3.0, largest=150.0):
     """One dead-leaves texture (side, side): later discs cover earlier ones."""
     u = uniform(seed, np.arange(leaves)[:, None], np.arange(4)[None])
     # Density of radii r**-3 between the two ends: the scale-invariant exponent.
     radius = smallest / np.sqrt(1 - u[:, 0] * (1 - (smallest / largest) ** 2))
     gray, (cy, cx) = 0.08 + 0.84 * u[:, 1], (u[:, 2:] * (side + 2 * largest) - largest).T
     image = np.full((side, side), 0.5)
-    # Large discs in the plane at all times, so small ones are not buried: order is random.
     for r, g, y, x in zip(radius, gray, cy, cx, strict=True):
         top, left = max(0, int(y - r)), max(0, int(x - r))
         bottom, right = min(side, int(y + r) + 2), min(side, int(x + r) + 2)
@@ -78,7 +86,7 @@ def _halved(image):
 @functools.cache
 def _textures(kind):
     """Every texture of a kind as a pyramid: a list of [full, half, quarter] float32 arrays."""
-    images = map(_square, _photographs()) if kind == "photo" else map(_dead_leaves, range(4))
+    images = map(_square, _photographs()) if kind == "photo" else map(_dead_leaves, range(3))
     pyramids = []
     for image in images:
         levels = [image]
@@ -99,9 +107,9 @@ def _crop(kind, seed, size):
     if size != 64:
         scale = 1 << level  # the same window, from the finest level there is
         window = pyramid[0][scale * top:scale * (top + 64), scale * left:scale * (left + 64)]
-        window = F.interpolate(torch.from_numpy(window.astype(np.float64))[None, None], (size, size),
-                               mode="bilinear", antialias=True, align_corners=False)[0, 0].numpy()
-        window = _rounded(window)
+        window = torch.from_numpy(window.astype(np.float64))[None, None]
+        window = _rounded(F.interpolate(window, (size, size), mode="bilinear", antialias=True,
+                                        align_corners=False)[0, 0].numpy())
     return window[:, ::-1] if mirror % 2 else window
 
 
@@ -119,7 +127,7 @@ def _pink(seed, size):
     spectrum *= _inverse_frequency(size)
     mean, contrast = uniform(seed, 1 << 30), uniform(seed, (1 << 30) + 1)
     noise = np.fft.irfft2(spectrum, s=(size, size)) * (size * size)
-    return 0.35 + 0.3 * mean + (0.1 + 0.1 * contrast) * noise
+    return 0.35 + 0.3 * mean + (0.08 + 0.1 * contrast) * noise
 
 
 @functools.cache
@@ -131,9 +139,11 @@ def _inverse_frequency(size):
         square = (fy * fy + fx * fx).astype(float)
         square[0, 0] = np.inf
         return 1 / np.sqrt(square)
-    # A difference of two uniform 16-bit numbers has variance 2 * 65536**2 / 12; every coefficient
-    # counts twice (its conjugate), with two parts.
-    variance = 2 * (weights(64) ** 2).sum() * 2 * 65536.0**2 / 6 / 2
+    # Each of a coefficient's two parts, a difference of two uniform 16-bit numbers, has variance
+    # 2 * 65536**2 / 12, and every coefficient inside the half plane stands for two.
+    twice = np.full(33, 2.0)
+    twice[[0, -1]] = 1.0
+    variance = (twice * weights(64) ** 2).sum() * 65536.0**2 / 3
     return weights(size) / np.sqrt(variance)
 
 

@@ -67,11 +67,10 @@ def sin_cos(degrees):
 def smoothstep(t):
     """0 below 0, 1 above 1, 3t² - 2t³ between: once continuously differentiable."""
     t = t.clamp(0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    return t * t * (t * -2.0 + 3.0)
 
 
 def rotate(matrix, vectors):
-    """``matrix @ vectors`` written out: (b,3,3) and (s,3,k) -> (b,s,3,k), no reduction."""
-    m = matrix[:, None, :, :, None]    # (b,1,3,3,1)
-    v = vectors[None, :, None]         # (1,s,1,3,k)
+    """``matrix @ vectors`` written out: (b,3,3) and (b,s,3,k) -> (b,s,3,k), no reduction."""
+    m, v = matrix[:, None, :, :, None], vectors[:, :, None]  # (b,1,3,3,1), (b,s,1,3,k)
     return m[..., 0, :] * v[..., 0, :] + m[..., 1, :] * v[..., 1, :] + m[..., 2, :] * v[..., 2, :]

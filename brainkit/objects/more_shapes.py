@@ -1,3 +1,5 @@
+import math
+
 from .solids import ball, both, box, rod
 
 DARK = 0.08
@@ -56,15 +58,18 @@ def fruits():
     leaf = lambda x, y, turn=25: ball((x, y, 0), (0.3, 0.06, 0.16), 0.3, roll=turn)
     apple = [*[ball((0.16 * c, 0, 0.16 * s), (0.75, 0.74, 0.75), 0.6, gloss=0.5)
                for c, s in ((1, 0), (-0.5, 0.87), (-0.5, -0.87))], stem(0.6), leaf(0.35, 0.95)]
-    banana = [rod(a, b, r, 0.92) for a, b, r in (
-        ((-0.95, 0.42, 0), (-0.62, -0.02, 0), 0.2), ((-0.66, 0.04, 0), (-0.15, -0.25, 0), 0.27),
-        ((-0.22, -0.23, 0), (0.3, -0.22, 0), 0.29), ((0.22, -0.25, 0), (0.75, 0.06, 0), 0.26))]
-    banana += [ball((x, y, 0), r, 0.92) for x, y, r in (
-        (-0.64, 0.0, 0.24), (-0.18, -0.24, 0.285), (0.27, -0.235, 0.285), (0.75, 0.05, 0.26))]
-    banana += [rod((0.72, 0.03, 0), (1.1, 0.5, 0), 0.17, 0.92), rod((1.07, 0.45, 0), (1.22, 0.75, 0), 0.08, 0.3),
-               ball((-0.96, 0.44, 0), 0.19, 0.3)]
-    pear = [ball((0, -0.3, 0), (0.68, 0.64, 0.68), 0.8, gloss=0.3), ball((0, 0.18, 0), (0.5, 0.6, 0.5), 0.8, gloss=0.3),
-            ball((0, 0.55, 0), (0.34, 0.45, 0.34), 0.8, gloss=0.3), stem(0.9, 0.1, 0.4), leaf(0.35, 1.15, 15)]
+    # A tube along an arc: cylinders of growing, then falling radius, with balls at the joints.
+    arc = [(math.sin(math.radians(t)), 0.6 - math.cos(math.radians(t)), 0)
+           for t in (-70, -46, -23, 0, 23, 46, 70)]
+    radii = (0.19, 0.25, 0.28, 0.28, 0.25, 0.19)
+    banana = [rod(a, b, r, 0.95) for a, b, r in zip(arc, arc[1:], radii, strict=False)]
+    banana += [ball(a, r, 0.95) for a, r in zip(arc[1:], (0.22, 0.265, 0.28, 0.265, 0.22),
+                                                strict=False)]
+    banana += [rod(arc[-1], (1.02, 0.7, 0), 0.09, 0.35), ball(arc[-1], 0.19, 0.95),
+               ball(arc[0], 0.185, 0.5)]
+    pear = [ball((0, -0.3, 0), (0.68, 0.64, 0.68), 0.85, gloss=0.3),
+            ball((0, 0.18, 0), (0.47, 0.92, 0.47), 0.85, gloss=0.3), stem(1.0, 0.1, 0.35),
+            leaf(0.35, 1.2, 15)]
     grapes = [ball((0.52 * x, -0.48 * row, 0.52 * z), 0.3, 0.32, gloss=0.6)
               for row, spots in enumerate((
                   [(-1, -0.4), (0, -0.7), (1, -0.4), (-0.5, 0.5), (0.5, 0.5)],
@@ -90,7 +95,7 @@ def fruits():
 
 
 def _plane(length, radius, span, chord, sweep, tone, wing_y=0.0, wing_x=0.0, tail=(0.42, 0.5),
-           engines=(), extra=(), wing_tone=None, thick=0.05):
+           engines=(), extra=(), wing_tone=None, thick=0.065):
     wt = 0.9 * tone if wing_tone is None else wing_tone
     back = -0.86 * length
     t, th = tail
@@ -107,30 +112,29 @@ def _plane(length, radius, span, chord, sweep, tone, wing_y=0.0, wing_x=0.0, tai
 
 
 def _angle(sweep):
-    import math
     return math.degrees(math.atan(sweep))
 
 
 def planes():
     prop = lambda x, y, z, r: [box((x, y, z), (0.03, r, 0.06), 0.12, pitch=35), ball((x, y, z), 0.1, 0.2)]
-    airliner = _plane(1.5, 0.22, 1.35, 0.26, 0.55, 0.95, -0.08, 0.25, engines=[(0.15, -0.22, 0.55, 0.13)])
-    fighter = _plane(1.4, 0.17, 0.8, 0.42, 0.9, 0.45, 0, 0.1, tail=(0.4, 0.5), extra=[
+    airliner = _plane(1.5, 0.27, 1.35, 0.3, 0.55, 0.95, -0.08, 0.25, engines=[(0.15, -0.22, 0.55, 0.13)])
+    fighter = _plane(1.4, 0.22, 0.85, 0.45, 0.9, 0.45, 0, 0.1, tail=(0.4, 0.5), extra=[
         *both(rod((-1.2, 0, 0.15), (0.2, 0, 0.15), 0.14, 0.38))])
-    biplane = _plane(1.0, 0.2, 1.15, 0.27, 0.0, 0.6, -0.18, 0.3, extra=[
+    biplane = _plane(1.0, 0.24, 1.15, 0.3, 0.0, 0.6, -0.18, 0.3, extra=[
         box((0.38, 0.5, 0), (0.27, 0.05, 1.2), 0.85),
         *[s for z in (0.45, 0.95) for s in both(rod((0.38, -0.18, z), (0.38, 0.5, z), 0.04, 0.3))],
         *prop(1.02, 0, 0, 0.45), *both(rod((0.45, -0.55, 0.25), (0.45, -0.55, 0.33), 0.16, DARK))], wing_tone=0.85)
-    propeller = _plane(1.1, 0.2, 1.3, 0.24, 0.0, 0.98, 0.2, 0.3, extra=[
+    propeller = _plane(1.1, 0.25, 1.25, 0.28, 0.0, 0.98, 0.2, 0.3, extra=[
         *prop(1.12, 0, 0, 0.42), *both(rod((0.4, -0.5, 0.3), (0.4, -0.5, 0.38), 0.14, DARK)),
         *both(rod((0.4, -0.45, 0.32), (0.35, -0.1, 0.1), 0.05, 0.3))], wing_tone=0.5)
-    glider = _plane(1.15, 0.15, 1.9, 0.16, 0.05, 0.98, 0.1, 0.3, tail=(0.4, 0.5))
-    delta = [*_plane(1.7, 0.17, 0.75, 0.5, 1.3, 0.9, -0.05, -0.1, tail=(0.1, 0.5)),
+    glider = _plane(1.15, 0.22, 1.75, 0.24, 0.05, 0.98, 0.1, 0.3, tail=(0.4, 0.5))
+    delta = [*_plane(1.6, 0.22, 0.75, 0.5, 1.3, 0.9, -0.05, -0.1, tail=(0.1, 0.5)),
              *both(box((-0.75, -0.06, 0.45), (0.5, 0.045, 0.42), 0.85))]
-    seaplane = _plane(1.2, 0.23, 1.3, 0.27, 0.0, 0.8, 0.28, 0.2, extra=[
+    seaplane = _plane(1.2, 0.27, 1.25, 0.3, 0.0, 0.8, 0.28, 0.2, extra=[
         *both(ball((0.2, -0.6, 0.45), (0.85, 0.15, 0.14), 0.4)),
         *both(rod((0.45, -0.55, 0.45), (0.4, 0, 0.15), 0.05, 0.3)), *both(rod((-0.1, -0.55, 0.45), (-0.1, 0, 0.15), 0.05, 0.3)),
         *prop(1.22, 0, 0, 0.42)], wing_tone=0.4)
-    bomber = _plane(1.3, 0.22, 1.55, 0.3, 0.08, 0.35, 0.05, 0.2, tail=(0.6, 0.55),
+    bomber = _plane(1.3, 0.26, 1.5, 0.32, 0.08, 0.35, 0.05, 0.2, tail=(0.6, 0.55),
                     engines=[(0.45, 0.05, 0.55, 0.15), (0.38, 0.05, 1.05, 0.15)], extra=[
         *[s for x, z in ((0.74, 0.55), (0.67, 1.05)) for s in both(box((x, 0.05, z), (0.03, 0.34, 0.05), 0.8, pitch=30))]])
     return airliner, fighter, biplane, propeller, glider, delta, seaplane, bomber

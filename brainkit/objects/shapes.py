@@ -5,6 +5,7 @@ plan (four legs and a head) and differ in proportion, parts and tone, as real ca
 """
 
 import functools
+import math
 
 from .solids import ball, both, box, normalised, rod
 
@@ -148,13 +149,16 @@ def _car(body, tone, cabin, xs=(-0.85, 0.85), wheel=0.3, floor=0.2, extra=(), la
     length, height, width = body
     y = floor + height
     x, half, tall, roof = cabin
-    deck = y + height
+    deck, lean = y + height, half - roof
     return [box((0, y, 0), body, tone, gloss=0.15),
-            box((x, deck + tall, 0), (half, tall, 0.86 * width), 0.12, gloss=0.5),
-            box((x, deck + 2 * tall, 0), (roof, 0.06, 0.9 * width), tone),
-            *[box((x + s * half, deck + tall, 0), (0.07, tall, 0.9 * width), tone, roll=s * 18)
-              for s in (-1, 1)],
-            box((x, deck + tall, 0), (0.06, tall, 0.92 * width), tone),
+            box((x, deck + tall, 0), (roof, tall, 0.86 * width), 0.1),
+            box((x, deck + 2 * tall, 0), (roof + 0.04, 0.07, 0.9 * width), tone),
+            # Raked glass before and behind, between pillars of the body's tone.
+            *[box((x + s * 0.5 * (half + roof), deck + 0.95 * tall, 0),
+                  (0.09, 1.02 * math.hypot(tall, 0.5 * lean), 0.8 * width), 0.16,
+                  roll=s * math.degrees(math.atan2(0.5 * lean, tall))) for s in (-1, 1)],
+            *[s for p in (-1, 0, 1) for s in both(
+                box((x + p * 0.94 * roof, deck + tall, 0.86 * width), (0.06, tall, 0.05), tone))],
             *_wheels(xs, wheel, 0.86 * width),
             *both(ball((length, y + 0.2 * height, 0.68 * width), (0.08, 0.11, 0.13), lamp)),
             box((length, floor + 0.3 * height, 0), (0.07, 0.25 * height, 0.96 * width), 0.3),

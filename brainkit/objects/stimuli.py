@@ -6,26 +6,27 @@ from dataclasses import fields as _fields
 
 import numpy as np
 import torch
+from torch.autograd import forward_ad
 from tqdm.auto import tqdm
 
 from . import backgrounds
 from .exact import permutation, uniform
-from .render import LATENTS, Scene, extents, grid, paint
+from .geometry import EXEMPLARS, LATENTS, Scene, extents
+from .paint import paint
 from .shapes import CATEGORIES
 
-EXEMPLARS = 8
 CONTINUOUS = LATENTS[:-1]  # every latent but the background's seed: what an image varies with
-MARGIN = 1.0 / 32          # of the half image that stays free around every sampled object
+MARGIN = 1.0 / 16          # of the half image that stays free around every sampled object
 
 # Range of each latent by level of variation: uniform between the two ends.
 VARIATIONS = {
-    "none": {"x": (0, 0), "y": (0, 0), "size": (0.75, 0.75), "yaw": (0, 0), "pitch": (0, 0),
+    "none": {"x": (0, 0), "y": (0, 0), "size": (0.8, 0.8), "yaw": (0, 0), "pitch": (0, 0),
              "roll": (0, 0), "light_azimuth": (-35, -35), "light_elevation": (45, 45),
              "albedo": (0.9, 0.9)},
-    "medium": {"x": (-0.3, 0.3), "y": (-0.3, 0.3), "size": (0.75 / 1.3, 0.75 * 1.3),
+    "medium": {"x": (-0.3, 0.3), "y": (-0.3, 0.3), "size": (0.8 / 1.3, 0.8 * 1.3),
                "yaw": (-45, 45), "pitch": (-45, 45), "roll": (-45, 45),
                "light_azimuth": (-55, 55), "light_elevation": (20, 65), "albedo": (0.75, 1.0)},
-    "high": {"x": (-0.6, 0.6), "y": (-0.6, 0.6), "size": (0.75 / 1.6, 0.75 * 1.6),
+    "high": {"x": (-0.6, 0.6), "y": (-0.6, 0.6), "size": (0.8 / 1.6, 0.8 * 1.6),
              "yaw": (-90, 90), "pitch": (-90, 90), "roll": (-90, 90),
              "light_azimuth": (-80, 80), "light_elevation": (5, 75), "albedo": (0.6, 1.0)},
 }
@@ -34,7 +35,8 @@ CANONICAL = {**{name: low for name, (low, _) in VARIATIONS["none"].items()}, "ba
 LIMITS = {"x": (-2, 2), "y": (-2, 2), "size": (0.05, 4), "yaw": (-360, 360), "pitch": (-360, 360),
           "roll": (-360, 360), "light_azimuth": (-360, 360), "light_elevation": (-90, 90),
           "albedo": (0, 1), "background": (0, backgrounds.SEEDS - 1)}
-_CHUNK = {"cpu": 16_384, "cuda": 4_194_304}  # pixels painted at once: what the cache holds
+# Pixels of the images painted at once: few calls of torch, in what the cache holds.
+_CHUNK = {"cpu": 1_048_576, "cuda": 16_777_216}
 
 
 @dataclass
@@ -92,84 +94,48 @@ def _code(value, names, what):
     return _known(int(value), range(len(names)), what)
 
 
-def _paint_all(labels, exemplars, latents, size, dtype, images, masks):
-    """Paint every object over the backgrounds already in ``images``, in place.
-
-    Images of one exemplar go together: their solids' kinds agree, so there are no branches or
-    padding, and only the rectangle that holds each object is painted.
-    """
+def _paint_all(codes, latents, size, background, dtype, bar=None):
+    """Images and masks (n,1,size,size) of objects with codes (n,2), on the latents' device."""
     device = latents.device
-    budget = _CHUNK.get(device.type, _CHUNK["cpu"])
-    steps = torch.arange(size, device=device)
-    order = (labels * EXEMPLARS + exemplars).cpu()
-    for code in order.unique().tolist():
-        members = (order == code).nonzero()[:, 0]
-        scene = Scene(*divmod(code, EXEMPLARS), latents[members.to(device)], size, dtype)
-        bounds = scene.bounds(size).tolist()
-        # Largest first, so that the images painted together are of like size.
-        todo = sorted(range(len(bounds)), key=lambda i: bounds[i][1] - bounds[i][0], reverse=True)
-        while todo:
-            height = bounds[todo[0]][1] - bounds[todo[0]][0]
-            width = max(bounds[i][3] - bounds[i][2] for i in todo)
-            take = max(1, budget // max(1, height * width))
-            now, todo = todo[:take], todo[take:]
-            boxes = [bounds[i] for i in now]
-            height = max(b - a for a, b, _, _ in boxes)
-            width = max(d - c for _, _, c, d in boxes)
-            if height <= 0 or width <= 0:
-                continue  # wholly outside the frame
-            first = torch.tensor([[a, c] for a, _, c, _ in boxes], device=device)
-            x, y = grid(size, first[:, :1] + steps[:height], first[:, 1:] + steps[:width],
-                        device, dtype)
-            light, cover = paint(scene, x, y, torch.tensor(now, device=device))
-            for k, (top, bottom, left, right) in enumerate(boxes):
-                i, part = int(members[now[k]]), (slice(top, bottom), slice(left, right))
-                mine = cover[k, :bottom - top, :right - left]
-                under = images[i, 0][part]
-                under.copy_(under * (1.0 - mine) + light[k, :bottom - top, :right - left])
-                masks[i, 0][part] = mine
-        yield len(members)
-
-
-def _render_in_place(labels, exemplars, latents, size, background, device, dtype, bar=None):
+    images = torch.empty(len(codes), 1, size, size, dtype=dtype, device=device)
+    masks = torch.empty_like(images)
     seeds = latents[:, -1].long().cpu().numpy()
-    images = backgrounds.draw(seeds, background, size).to(device=device, dtype=dtype)
-    masks = torch.zeros_like(images)
-    for done in _paint_all(labels, exemplars, latents, size, dtype, images, masks):
+    # Images of one exemplar side by side: their solids take the same closed forms.
+    order = np.lexsort((codes[:, 1], codes[:, 0]))
+    together = max(1, _CHUNK.get(device.type, _CHUNK["cpu"]) // size**2)
+    for start in range(0, len(codes), together):
+        some = order[start:start + together]
+        here = torch.from_numpy(some).to(device)
+        under = backgrounds.draw(seeds[some], background, size)[:, 0].to(device, dtype)
+        image, mask = paint(Scene(codes[some], latents[here], size, dtype), under)
+        images[here, 0], masks[here, 0] = image, mask
         if bar is not None:
-            bar.update(done)
-    return images.clamp_(0.0, 1.0), masks
+            bar.update(len(some))
+    return images, masks
 
 
-def _draw_latents(codes, ranges, seed, index):
-    """Latents (n,10) float32 of images ``index`` (n,) with (label, exemplar) codes (n,2)."""
-    n = len(index)
-    u = torch.from_numpy(uniform(seed, 1, index[:, None], np.arange(len(LATENTS))[None]))
-    latents = torch.zeros(n, len(LATENTS), dtype=torch.float64)
-    for k, name in enumerate(CONTINUOUS):
-        low, high = ranges[name]
-        latents[:, k] = low + (high - low) * u[:, k]
-    latents[:, -1] = torch.floor(u[:, -1] * backgrounds.SEEDS)
+def _draw_latents(codes, ranges, seed, first):
+    """Latents (n,10) float32 of images first, first + 1, ... with codes (n,2)."""
+    index = np.arange(first, first + len(codes))[:, None]
+    u = torch.from_numpy(uniform(seed, 1, index, np.arange(len(LATENTS))[None]))
     at = {name: k for k, name in enumerate(LATENTS)}
+    latents = torch.zeros(len(codes), len(LATENTS), dtype=torch.float64)
+    for name, (low, high) in ranges.items():
+        latents[:, at[name]] = low + (high - low) * u[:, at[name]]
+    latents[:, -1] = torch.floor(u[:, -1] * backgrounds.SEEDS)
+    left, right, down, up = extents(codes, latents).unbind(1)
+    # No larger than what fits into the frame at this pose ...
     room = 1.0 - MARGIN
-    for label, exemplar in np.unique(codes, axis=0).tolist():
-        mine = torch.from_numpy((codes == (label, exemplar)).all(1))
-        reach = extents(label, exemplar, latents[mine])  # (m,4)
-        left, right, down, up = reach.unbind(1)
-        # No larger than what fits into the frame at this pose ...
-        largest = 2 * room / torch.maximum(right - left, up - down)
-        low, high = ranges["size"]
-        high = torch.clamp(largest, max=high)
-        size = torch.minimum(low + (high - low).clamp(min=0.0) * u[mine, at["size"]], largest)
-        # ... and no farther out than where it is still whole in the frame.
-        spans = {"x": (left, right), "y": (down, up)}
-        for name, (before, after) in spans.items():
-            low = torch.clamp(-room - size * before, min=ranges[name][0])
-            high = torch.clamp(room - size * after, max=ranges[name][1])
-            middle = -size * (before + after) / 2
-            value = low + (high - low) * u[mine, at[name]]
-            latents[mine, at[name]] = torch.where(high >= low, value, middle)
-        latents[mine, at["size"]] = size
+    largest = 2 * room / torch.maximum(right - left, up - down)
+    low, high = ranges["size"]
+    spread = (torch.clamp(largest, max=high) - low).clamp(min=0.0)
+    size = latents[:, at["size"]] = torch.minimum(low + spread * u[:, at["size"]], largest)
+    # ... and no farther out than where it is still whole in the frame.
+    for name, before, after in (("x", left, right), ("y", down, up)):
+        low = torch.clamp(-room - size * before, min=ranges[name][0])
+        high = torch.clamp(room - size * after, max=ranges[name][1])
+        value = low + (high - low) * u[:, at[name]]
+        latents[:, at[name]] = torch.where(high >= low, value, -size * (before + after) / 2)
     return latents.float()
 
 
@@ -234,19 +200,22 @@ def sample(n, variation="high", seed=0, size=64, categories=None, background="mi
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError("categories: give one or more, each once")
     codes = _codes(int(n), chosen, int(seed))
-    latents = _draw_latents(codes, ranges, int(seed), np.arange(n))
+    latents = torch.cat([_draw_latents(codes[k:k + 1024], ranges, int(seed), k)
+                         for k in range(0, max(1, len(codes)), 1024)])
     with tqdm(total=n, desc=f"{variation} variation", unit="image", disable=not progress) as bar:
         return _whole(codes, latents, size, background, device, torch.float32, bar)
 
 
 def _whole(codes, latents, size, background, device, dtype, bar=None):
-    labels, exemplars = torch.from_numpy(codes).unbind(1)
     latents = latents.to(device)
     with torch.no_grad():
-        images, masks = _render_in_place(labels, exemplars, latents, size, background, device,
-                                         dtype, bar)
-    return ObjectSet(images, labels.clone().to(device), exemplars.clone().to(device), latents, masks,
-                     background)
+        images, masks = _paint_all(codes, latents, size, background, dtype, bar)
+    return _as_set(images, masks, codes, latents, background)
+
+
+def _as_set(images, masks, codes, latents, background):
+    labels, exemplars = torch.tensor(codes.T, device=latents.device)
+    return ObjectSet(images, labels, exemplars, latents, masks, background)
 
 
 def _check_size(size):
@@ -304,20 +273,6 @@ def _as_codes(category, exemplar, count):
                                           b)), dtype=np.int64)
 
 
-def _differentiable(codes, latents, size, under, dtype):
-    """Images and masks (b,1,size,size) without writing in place, for automatic differentiation."""
-    images, masks = [None] * len(codes), [None] * len(codes)
-    every = torch.arange(size, device=latents.device)[None]
-    x, y = grid(size, every, every, latents.device, dtype)
-    for label, exemplar in np.unique(codes, axis=0).tolist():
-        mine = np.flatnonzero((codes == (label, exemplar)).all(1)).tolist()
-        light, cover = paint(Scene(label, exemplar, latents[mine], size, dtype), x, y)
-        for k, i in enumerate(mine):
-            masks[i] = cover[k][None]
-            images[i] = (under[i] * (1.0 - masks[i]) + light[k]).clamp(0.0, 1.0)
-    return torch.stack(images), torch.stack(masks)
-
-
 def render(category, exemplar, latents=None, size=64, background="mixed", device=None,
            dtype=torch.float32):
     """Render given objects: the images of a point, or of b points, of the latent space.
@@ -343,13 +298,12 @@ def render(category, exemplar, latents=None, size=64, background="mixed", device
     if not (latents.requires_grad and torch.is_grad_enabled()):
         return _whole(codes, latents, size, background, device, dtype)
     under = backgrounds.draw(latents[:, -1].detach().long().cpu().numpy(), background, size)
-    images, masks = _differentiable(codes, latents, size, under.to(device=device, dtype=dtype), dtype)
-    labels, exemplars = torch.from_numpy(codes).to(device).unbind(1)
-    return ObjectSet(images, labels.clone(), exemplars.clone(), latents, masks, background)
+    images, masks = paint(Scene(codes, latents, size, dtype), under[:, 0].to(device, dtype))
+    return _as_set(images[:, None], masks[:, None], codes, latents, background)
 
 
 def tangents(objects, exemplars=None, latents=None, names=None, size=64, background="mixed",
-             batch_size=8, dtype=torch.float32):
+             dtype=torch.float32):
     """Derivative of each image by each continuous latent: the tangent space of the manifold.
 
     objects: an `ObjectSet`, or labels (b,) followed by ``exemplars`` (b,) and ``latents`` (b,10).
@@ -378,16 +332,18 @@ def tangents(objects, exemplars=None, latents=None, names=None, size=64, backgro
     latents = latents.expand(len(codes), -1).double()
     out = latents.new_zeros((len(codes), len(columns), 1, size, size), dtype=dtype)
     # One pass gives every latent's derivative: each image stands in the batch once per latent.
+    repeat = len(columns)
     direction = torch.eye(len(LATENTS), dtype=latents.dtype, device=latents.device)[columns]
-    order = np.lexsort((codes[:, 1], codes[:, 0]))  # images of one exemplar are painted together
-    for start in range(0, len(codes), batch_size):
-        now = order[start:start + batch_size]
-        mine, repeat = latents[now.tolist()], len(columns)
-        under = backgrounds.draw(mine[:, -1].long().cpu().numpy(), background, size)
-        under = under.to(device=latents.device, dtype=dtype).repeat_interleave(repeat, 0)
-        codes_now = codes[now].repeat(repeat, 0)
-        _, change = torch.func.jvp(
-            lambda z, c=codes_now, u=under: _differentiable(c, z, size, u, dtype)[0],
-            (mine.repeat_interleave(repeat, 0),), (direction.repeat(len(now), 1),))
-        out[now.tolist()] = change.reshape(len(now), repeat, 1, size, size)
+    together = max(1, _CHUNK["cpu"] // 4 // (repeat * size**2))
+    for start in range(0, len(codes), together):
+        mine = latents[start:start + together]
+        under = backgrounds.draw(mine[:, -1].long().cpu().numpy(), background, size)[:, 0]
+        under = under.to(latents.device, dtype).repeat_interleave(repeat, 0)
+        with torch.no_grad(), forward_ad.dual_level():
+            point = forward_ad.make_dual(mine.repeat_interleave(repeat, 0),
+                                         direction.repeat(len(mine), 1))
+            codes_here = codes[start:start + together].repeat(repeat, 0)
+            images, _ = paint(Scene(codes_here, point, size, dtype), under)
+            change = forward_ad.unpack_dual(images).tangent
+        out[start:start + together] = change.view(len(mine), repeat, 1, size, size)
     return out
