@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_assets import CONTENT, carried, leftovers, made, sha, wheel
+from PIL import Image
 
 from brainkit import data
 from brainkit.data import __main__ as cli
@@ -349,3 +351,31 @@ def test_catalogue_refuses_a_file_name_with_a_path():
     entry = {"made": {"what": "", "licence": "", "files": {"../x": [1, "0" * 64]}}}
     with pytest.raises(ValueError, match="not a plain file name"):
         catalogue.read_catalogue(json.dumps(entry))
+
+
+# ---- CIFAR-10
+
+
+def test_cifar10_rows_become_images(asset, served, monkeypatch):
+    folder, base, _ = served
+    rng = np.random.default_rng(0)
+    files, images = {}, {}
+    for batch in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
+        images[batch] = rng.integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+        stream = io.BytesIO()
+        Image.fromarray(images[batch].reshape(4, 1024, 3)).save(stream, "png")
+        files[f"{batch}.png"] = stream.getvalue()
+    files["test_lables.json"] = b"[3, 8, 8, 0]"
+    files["train_lables.json"] = json.dumps(list(range(10)) * 2).encode()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    asset(name="cifar10", files=files, url=base + "/{name}")
+    pixels, labels = data.cifar10("test")
+    np.testing.assert_array_equal(pixels, images["test_batch"])
+    assert labels.tolist() == [3, 8, 8, 0]
+    pixels, labels = data.cifar10("train")
+    assert pixels.shape == (20, 32, 32, 3)
+    np.testing.assert_array_equal(pixels[4:8], images["data_batch_2"])
+    assert labels.shape == (20,)
+    with pytest.raises(ValueError, match="'train' or 'test'"):
+        data.cifar10("validation")
