@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BALL, ROD, BOX = "ellipsoid", "cylinder", "box"
+DARK = 0.08  # albedo of tyres, eyes and glass
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,19 @@ def rod(start, end, radius, tone, gloss=0.0):
     return Solid(ROD, (start + end) / 2, axes, tone, gloss)
 
 
+def _mirrored(solid, flip):
+    flip = np.array(flip)
+    return Solid(solid.kind, solid.at * flip, solid.axes * flip[:, None], solid.tone, solid.gloss)
+
+
 def both(solid):
-    """The solid and its mirror image in the object's left-right plane (z -> -z)."""
-    flip = np.array([1.0, 1.0, -1.0])
-    return [solid, Solid(solid.kind, solid.at * flip, solid.axes * flip[:, None], solid.tone,
-                         solid.gloss)]
+    """The solid and its mirror image on the other flank (z -> -z), for what looks along x."""
+    return [solid, _mirrored(solid, [1.0, 1.0, -1.0])]
+
+
+def across(solid):
+    """The solid and its mirror image on the other side (x -> -x), for what looks along z."""
+    return [solid, _mirrored(solid, [-1.0, 1.0, 1.0])]
 
 
 def _sphere_directions(count=400):

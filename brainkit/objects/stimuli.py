@@ -154,7 +154,7 @@ def _codes(n, categories, seed):
 
 
 def sample(n, variation="high", seed=0, size=64, categories=None, background="mixed",
-           device="cpu", progress=False, **overrides):
+           device="cpu", progress=False, latents=None):
     """Draw and render n objects on natural backgrounds.
 
     After HvM, the stimuli on which monkey IT and human behaviour were measured (Majaj, Hong,
@@ -165,22 +165,22 @@ def sample(n, variation="high", seed=0, size=64, categories=None, background="mi
     to 1.3 either way, angles ±45°) or "high" (its 6: ±0.6, 1.6, ±90°). `VARIATIONS` holds every
     range. seed: a non-negative integer. size: pixels per side, 8 or more. categories: some of
     CATEGORIES, all when None. background: one of `backgrounds.KINDS`. progress: show a bar.
-    overrides: fix a latent (``yaw=0``) or give its range (``yaw=(-10, 10)``).
+    latents: a dict that fixes a latent or gives another range: ``{"yaw": 0, "size": (0.5, 0.6)}``.
 
-    Latents: ``x`` (right) and ``y`` (up) of the object's centre in half images; ``size``, the
+    The latents: ``x`` (right) and ``y`` (up), the object's centre in half images; ``size``, the
     diameter of its bounding sphere in images; ``yaw``, ``pitch``, ``roll`` in degrees from the
     category's canonical view; ``light_azimuth`` (0 from the camera, positive from the right) and
     ``light_elevation`` in degrees; ``albedo``, a factor on the object's brightness; ``background``,
     the integer seed of the background.
 
     Every consecutive run of 8 images holds each category once, and of 64 each exemplar once, in
-    random order. Image i depends on (seed, i, variation, categories, overrides) alone:
+    random order. Image i depends on i and on the other arguments alone:
     ``sample(100)`` equals ``sample(1000)[:100]`` to the last bit, on any number of threads.
 
     Returns an `ObjectSet`. Raises ValueError for unknown names and senseless ranges.
     """
     ranges = dict(VARIATIONS[list(VARIATIONS)[_known(variation, VARIATIONS, "variation")]])
-    for name, value in overrides.items():
+    for name, value in (latents or {}).items():
         _known(name, CONTINUOUS, "latent")
         low, high = value if isinstance(value, tuple | list) else (value, value)
         floor, ceiling = LIMITS[name]
@@ -200,10 +200,10 @@ def sample(n, variation="high", seed=0, size=64, categories=None, background="mi
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError("categories: give one or more, each once")
     codes = _codes(int(n), chosen, int(seed))
-    latents = torch.cat([_draw_latents(codes[k:k + 1024], ranges, int(seed), k)
-                         for k in range(0, max(1, len(codes)), 1024)])
+    values = torch.cat([torch.empty(0, len(LATENTS))] + [
+        _draw_latents(codes[k:k + 1024], ranges, int(seed), k) for k in range(0, len(codes), 1024)])
     with tqdm(total=n, desc=f"{variation} variation", unit="image", disable=not progress) as bar:
-        return _whole(codes, latents, size, background, device, torch.float32, bar)
+        return _whole(codes, values, size, background, device, torch.float32, bar)
 
 
 def _whole(codes, latents, size, background, device, dtype, bar=None):
