@@ -9,9 +9,11 @@
 MAKEFLAGS += --no-print-directory
 
 # The first Python that is new enough; name another with `make book PYTHON=/path/to/python`.
-PYTHON ?= $(firstword $(foreach p,python3 python python3.13 python3.12 python3.11 python3.10,$(if \
-	$(shell $(p) -c 'import sys; sys.version_info >= (3, 10) and print(1)' 2>/dev/null),$(p))) \
-	python3)
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python python3.13 python3.12 python3.11 python3.10; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo "$$p" && break; \
+	done)
+endif
 
 RUN := .venv/bin/python
 JOBS ?= 1
@@ -36,7 +38,9 @@ help:
 
 # Decides by content, in a tenth of a second, whether .venv has what the requirements ask for.
 environment:
-	@$(PYTHON) tools/environment.py
+	@command -v "$(or $(PYTHON),python3)" >/dev/null || { \
+		echo "No Python found: install Python 3.10 or newer, or name it: make book PYTHON=..."; exit 1; }
+	@$(or $(PYTHON),python3) tools/environment.py
 .PHONY: environment
 
 lint: environment

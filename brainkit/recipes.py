@@ -28,7 +28,7 @@ __all__ = ["main", "make", "read"]
 RECIPES = Path(zoo.__file__).with_name("recipes")
 
 # float16 may cost this much accuracy on any test set, or the weights are kept as float32.
-TOLERANCE = 0.001
+TOLERANCE = 0.002
 
 
 def read(recipe: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def make(
         "cpu_seconds": round(sum(row["cpu_seconds"] for row in history), 1),
         "threads": torch.get_num_threads(),
         "device": _device_name(device),
-        "torch": torch.version("brainkit"),
+        "torch": torch.__version__,
         "brainkit": version("brainkit"),
         "date": datetime.date.today().isoformat(),
         "loss": [round(row["loss"], 4) for row in history],
@@ -156,7 +156,12 @@ def make(
 def _save_verified(model, about, full, data, name, seed, directory) -> dict:
     """Save as float16 if the saved net, loaded again, is as accurate as the trained one."""
     for half in (True, False):
-        saved = zoo.save(model, about, name, seed, directory, half=half)
+        try:
+            saved = zoo.save(model, about, name, seed, directory, half=half)
+        except ValueError:  # a weight beyond float16's range
+            if not half:
+                raise
+            continue
         # The recorded accuracy is that of the net a user will load.
         loaded = _accuracies(zoo.load(name, seed, directory), data)
         loss = max(full[v]["value"] - loaded[v]["value"] for v in full)

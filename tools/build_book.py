@@ -76,19 +76,20 @@ def front_door() -> None:
 
 
 def main() -> int:
-    stage()
-    sources = [p for p in files("build/src") if p.name != "conf.py" and p.suffix != ".pyc"]
-    whole = fingerprint(files(*(p for p in WHOLE if (ROOT / p).exists())), *map(str, sources))
-    now = fingerprint(sources, whole)
-    past = json.loads(STAMP.read_text()) if STAMP.exists() else {}
     page = HTML / "index.html"
-    if past.get("now") != now or not page.exists():
+    past = json.loads(STAMP.read_text()) if STAMP.exists() and page.exists() else {}
+    notebooks = files("build/src/notebooks")
+    # brainkit: the made pages ask it for claims and assets
+    read = [*files(*WHOLE, "book", "brainkit", "build/costs.json"), *notebooks]
+    now = fingerprint(read)
+    if past.get("now") != now:
+        whole = fingerprint(files(*WHOLE), *[str(p) for p in [*files("book"), *notebooks]])
         STAMP.unlink(missing_ok=True)
         print("book: building", flush=True)
-        if not build(afresh=past.get("whole") != whole or not page.exists()):
-            # Sphinx forgets a page's warnings once it is built: without the old state the next
-            # run finds them again.
-            shutil.rmtree(DOCTREES, ignore_errors=True)
+        stage()
+        if not build(afresh=past.get("whole") != whole):
+            # Sphinx forgets a page's warnings once it is built; with the stamp gone the next run
+            # starts afresh and finds them again.
             print("book: FAILED: every warning above is an error; the stage is build/src")
             return 1
         front_door()

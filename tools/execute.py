@@ -28,8 +28,7 @@ _printing = threading.Lock()
 
 def key(notebook: Path) -> str:
     """The fingerprint under which an execution of this notebook is valid."""
-    inputs = [notebook, *files("brainkit", *REQUIREMENTS), *files("book/claims.yml")]
-    return fingerprint([p for p in inputs if p.exists()])
+    return fingerprint([notebook, *files("brainkit", "book/claims.yml", *REQUIREMENTS)])
 
 
 def stamp(notebook: Path) -> Path:

@@ -63,7 +63,7 @@ def assets() -> str:
         return "No data set is needed yet.\n"
     rows = ["| Name | What it is | Size | Licence |", "|---|---|--:|---|"]
     for name, asset in registry.items():
-        size = f"{asset.size / 1e6:.1f} MB"
+        size = f"{asset.size / 1e6:.1f} MB" if asset.size > 1e5 else f"{asset.size / 1e3:.0f} kB"
         rows.append(f"| `{name}` | {asset.what} | {size} | {asset.licence} |")
     return "\n".join(rows) + "\n"
 

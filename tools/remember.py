@@ -26,7 +26,7 @@ def browser() -> str:
 
 def main() -> int:
     name, _, *command = sys.argv[1:]
-    inputs = files(*(p for p in HOUSE if (ROOT / p).exists()))
+    inputs = files(*HOUSE)
     if name == "pages":
         inputs += files(BUILD / "html")
     now = fingerprint(inputs, browser(), *command)

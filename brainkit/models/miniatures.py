@@ -70,6 +70,7 @@ class LeNet(nn.Module):
         self.s6 = SubSample(32)  # (n, 32, 4, 4)
         self.f7 = nn.Linear(32 * 4 * 4, 84)
         self.output = nn.Linear(84, n_classes)
+        _lecun_initialise(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, 1, 64, 64) -> (n, 8)
         x = self.normalise(x)
@@ -250,8 +251,16 @@ class ResNet(nn.Module):
 # -------------------------------------------------------------------------------------------------
 
 
+def _lecun_initialise(model: nn.Module) -> None:
+    """LeCun et al. 1998, "Efficient BackProp": keeps the signal's variance where tanh is linear."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
+            nn.init.zeros_(module.bias)
+
+
 def _he_initialise(model: nn.Module) -> None:
-    """He et al. 2015: keeps the signal's variance through ReLU layers. The head stays small."""
+    """He et al. 2015: keeps the signal's variance through ReLU layers."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")

@@ -30,6 +30,22 @@ __all__ = ["CCells", "Neocognitron", "SCells", "neocognitron"]
 _EPSILON = 1e-6
 
 
+class Contrast(nn.Module):
+    """What the retina passes on: each pixel less the mean of its surroundings.
+
+    The surroundings are a Gaussian window; uniform regions come out as zero, whatever their
+    brightness. Fukushima's later nets begin with this layer, in on- and off-centre planes.
+    """
+
+    def __init__(self, sigma: float = 3.0):
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, c, h, w) -> (n, c, h, w)
+        rows, columns = (_gaussian(length, 1, self.sigma).to(x) for length in x.shape[-2:])
+        return x - rows @ x @ columns.T
+
+
 class SCells(nn.Module):
     """A layer of S-cells: each of its planes looks for one feature, at every position.
 
@@ -56,11 +72,12 @@ class SCells(nn.Module):
         return bool(self.templates.any())
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, c, h, w) -> (n, planes, h, w)
-        pad = self.size // 2
-        excitation = F.conv2d(x, self.templates, padding=pad)
-        energy = x.square().sum(1, keepdim=True)  # (n, 1, h, w)
+        # Repeating the border, not padding with zeros: an image's rim is no edge.
+        x = F.pad(x, (self.size // 2,) * 4, mode="replicate")
+        excitation = F.conv2d(x, self.templates)
+        energy = x.square().sum(1, keepdim=True)  # (n, 1, h + k - 1, w + k - 1)
         window = torch.ones(1, 1, self.size, self.size, dtype=x.dtype, device=x.device)
-        strength = (F.conv2d(energy, window, padding=pad) + _EPSILON).sqrt()  # |x| of each patch
+        strength = (F.conv2d(energy, window) + _EPSILON).sqrt()  # |x| of each patch
         return F.relu(excitation - self.threshold * strength) / (1 - self.threshold)
 
 
@@ -73,28 +90,21 @@ class CCells(nn.Module):
 
     def __init__(self, sigma: float, stride: int):
         super().__init__()
-        self.stride = stride
-        radius = int(2 * sigma + 0.5)
-        steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
-        weights = torch.exp(-0.5 * (steps / sigma) ** 2)
-        self.register_buffer("weights", weights / weights.sum())
-        self.radius = radius
+        self.sigma, self.stride = sigma, stride
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, c, h, w) -> (n, c, h/s, w/s)
-        n, c, h, w = x.shape
-        # A Gaussian is separable: two one-dimensional passes, and stride already in the first.
-        y = x.square().reshape(n * c, 1, h, w)
-        y = F.conv2d(y, self.weights[None, None, :, None], stride=(self.stride, 1),
-                     padding=(self.radius, 0))  # fmt: skip
-        y = F.conv2d(y, self.weights[None, None, None, :], stride=(1, self.stride),
-                     padding=(0, self.radius))  # fmt: skip
-        return (y + _EPSILON**2).sqrt().reshape(n, c, y.shape[-2], y.shape[-1])
+        # A Gaussian is separable, and a product with a matrix for rows and for columns is several
+        # times as fast on a CPU as convolving each plane.
+        rows, columns = (
+            _gaussian(length, self.stride, self.sigma).to(x) for length in x.shape[-2:]
+        )
+        return (rows @ x.square() @ columns.T + _EPSILON**2).sqrt()
 
 
 class Neocognitron(nn.Module):
     """Three stages of S- and C-cells, and a linear read-out.
 
-    Layers, for recording and in order: `S1`, `C1`, `S2`, `C2`, `S3`, `C3`, `read_out`.
+    Layers, for recording and in order: `retina`, `S1`, `C1`, `S2`, `C2`, `S3`, `C3`, `read_out`.
     """
 
     def __init__(
@@ -105,6 +115,7 @@ class Neocognitron(nn.Module):
         thresholds: tuple[float, float, float] = (0.3, 0.5, 0.5),
     ):
         super().__init__()
+        self.retina = Contrast()  # (n, 1, 64, 64)
         self.S1 = SCells(2 * orientations, 1, 7, thresholds[0])  # (n, 16, 64, 64)
         self.C1 = CCells(sigma=1.5, stride=2)  # (n, 16, 32, 32)
         self.S2 = SCells(planes[0], 2 * orientations, 5, thresholds[1])  # (n, 32, 32, 32)
@@ -117,7 +128,7 @@ class Neocognitron(nn.Module):
 
     @property
     def stages(self) -> tuple[tuple[str, nn.Module], ...]:
-        names = ("S1", "C1", "S2", "C2", "S3", "C3")
+        names = ("retina", "S1", "C1", "S2", "C2", "S3", "C3")
         return tuple((name, getattr(self, name)) for name in names)
 
     def _before(self, images: torch.Tensor, stop: str) -> torch.Tensor:
@@ -188,6 +199,13 @@ class Neocognitron(nn.Module):
         self.read_out.weight.copy_(weights.T)
         self.read_out.bias.copy_(y.mean(0) - mean @ weights)
         return self
+
+
+def _gaussian(length: int, stride: int, sigma: float) -> torch.Tensor:
+    """(length / stride, length): each row a Gaussian around one output's place, of sum one."""
+    centres = torch.arange(0, length, stride) + (stride - 1) / 2
+    distance = torch.arange(length) - centres[:, None]
+    return F.normalize(torch.exp(-0.5 * (distance / sigma) ** 2), p=1, dim=1)
 
 
 def neocognitron(n_classes: int = 8, **options) -> Neocognitron:
