@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,9 @@ each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
 def tracked():
     """The text files under version control (or, in a tarball, the ones that would be)."""
     try:
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+        )
         names = [n for n in listed.stdout.decode().split("\0") if n]
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout: there is no list of tracked files")
@@ -78,7 +81,7 @@ class TestNotebook:
         levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False)), levels
+        assert all(b <= a + 1 for a, b in pairwise(levels)), levels
 
     def test_runs_on_any_machines_python_kernel(self, path):
         assert json.loads(path.read_text())["metadata"]["kernelspec"]["name"] == "python3"
@@ -103,17 +106,26 @@ def test_repository_url_stands_in_one_place():
 
 
 def test_no_registry_hosts_nor_paths_of_a_machine():
-    hosts = ("pypi" + ".org", "files.python" + "hosted", "registry." + "npmjs", "download.pytorch.org/" + "whl")
+    hosts = (
+        "pypi" + ".org",
+        "files.python" + "hosted",
+        "registry." + "npmjs",
+        "download.pytorch.org/" + "whl",
+    )
     words = "|".join(map(re.escape, hosts)) + r"|/(?:work|tmp|root|Users)/\w|/home/(?!runner)\w"
     for path in tracked():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            assert not re.search(words, line), f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"
+            assert not re.search(words, line), (
+                f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"
+            )
 
 
 def test_package_pins_nothing():
     """An upper bound in brainkit would tear Colab's own torch or numpy apart."""
     text = (ROOT / "pyproject.toml").read_text()
-    asked = re.findall(r'^\s+"([\w-]+)([^"]*)",$', text.split("dependencies = [")[1].split("]")[0], re.M)
+    asked = re.findall(
+        r'^\s+"([\w-]+)([^"]*)",$', text.split("dependencies = [")[1].split("]")[0], re.M
+    )
     assert len(asked) > 10
     for name, bounds in asked:
         assert re.fullmatch(r">=[\d.]+", bounds), f"{name}{bounds}: lower bounds only"
@@ -127,11 +139,15 @@ class TestWorkflow:
         assert used
         for action, comment in used:
             assert action.startswith("./") or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
-            assert action.startswith("./") or re.fullmatch(r" +# v[\d.]+", comment), f"{action}: say its version"
+            assert action.startswith("./") or re.fullmatch(r" +# v[\d.]+", comment), (
+                f"{action}: say its version"
+            )
 
     def test_permissions_are_few_and_jobs_end(self, path):
         workflow = yaml.safe_load(path.read_text())
-        assert workflow["permissions"] in ({}, {"contents": "read"}), "grant more to single jobs only"
+        assert workflow["permissions"] in ({}, {"contents": "read"}), (
+            "grant more to single jobs only"
+        )
         for name, job in workflow["jobs"].items():
             if "uses" not in job:
                 assert job.get("timeout-minutes", 999) <= 120, f"{name} has no limit of time"

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 
 HTML = Path(__file__).parents[2] / "build/html"
-PAGES = sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts and p.name != "index.html")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PAGES = sorted(
+    p for p in HTML.rglob("*.html") if "_static" not in p.parts and p.name != "index.html"
+)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 pytestmark = pytest.mark.browser
 if not PAGES:
@@ -28,7 +32,8 @@ RAW_FORMULAS = r"""() => {
   while (walker.nextNode()) {
     const node = walker.currentNode;
     if (node.parentElement.closest("pre, code, script, style, mjx-container, textarea")) continue;
-    if (/\\[(\[][\s\S]*?\\[)\]]|\$[^$\s][^$]*\$/.test(node.data)) found.push(node.data.trim().slice(0, 90));
+    const raw = /\\[(\[][\s\S]*?\\[)\]]|\$[^$\s][^$]*\$/.test(node.data);
+    if (raw) found.push(node.data.trim().slice(0, 90));
   }
   for (const m of document.querySelectorAll(".math"))
     if (!m.querySelector("mjx-container")) found.push("not typeset: " + m.textContent.slice(0, 60));
@@ -54,7 +59,8 @@ LOW_CONTRAST = r"""() => {
   const walker = document.createTreeWalker(document.body, 4);
   while (walker.nextNode()) {
     const text = walker.currentNode.data.trim(), el = walker.currentNode.parentElement;
-    if (!text || el.closest("script, style, noscript, mjx-container, svg, button[disabled]")) continue;
+    const apart = "script, style, noscript, mjx-container, svg, button[disabled]";
+    if (!text || el.closest(apart)) continue;
     if (!el.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})) continue;
     const style = getComputedStyle(el), below = behind(el);
     const front = over(rgba(style.color), below);
@@ -63,8 +69,9 @@ LOW_CONTRAST = r"""() => {
     const needed = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
     const ratio = (hi + 0.05) / (lo + 0.05);
     if (ratio < needed) {
-      const what = `${el.tagName.toLowerCase()}.${el.className} ${style.color} on ${below.slice(0, 3)}`;
-      if (!found.has(what)) found.set(what, `${ratio.toFixed(2)} < ${needed}: ${what}: ${text.slice(0, 40)}`);
+      const what = `${el.tagName}.${el.className} ${style.color} on ${below.slice(0, 3)}`;
+      const said = `${ratio.toFixed(2)} < ${needed}: ${what}: ${text.slice(0, 40)}`;
+      if (!found.has(what)) found.set(what, said);
     }
   }
   return [...found.values()];
@@ -142,6 +149,7 @@ def test_page_is_whole(path, look, visit):
       return pictures.filter(p => !(p.complete && p.naturalWidth)).map(p => p.src.slice(0, 120));
     }""")
     assert not missing, "missing image"
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
     assert not page.evaluate(RAW_FORMULAS), "unrendered formula"
     too_wide = page.evaluate("""() => document.documentElement.scrollWidth
       > document.documentElement.clientWidth + 1""")
@@ -167,13 +175,16 @@ def test_focus_can_be_seen(visit):
     seen = []
     for _ in range(12):
         page.keyboard.press("Tab")
-        seen.append(page.evaluate("""() => { const s = getComputedStyle(document.activeElement);
-          return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2; }"""))
+        seen.append(
+            page.evaluate("""() => { const s = getComputedStyle(document.activeElement);
+          return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2; }""")
+        )
     assert all(seen[1:]), "an element with the focus looks like any other"
 
 
 @pytest.mark.parametrize(
-    ("word", "place"), [("convolution", "glossary"), ("Neocognitron", "from_cortex"), ("manifold", "intro")]
+    ("word", "place"),
+    [("convolution", "glossary"), ("Neocognitron", "from_cortex"), ("manifold", "intro")],
 )
 def test_search_finds(word, place, visit):
     page = visit(("light", DESKTOP), HTML / "search.html", f"?q={word}").page

@@ -41,7 +41,8 @@ class TestPage:
         loaded += [
             tag.get("href", "")
             for tag in soup(path).find_all("link")
-            if set(tag.get("rel", [])) & {"stylesheet", "preload", "icon", "preconnect", "modulepreload"}
+            if set(tag.get("rel", []))
+            & {"stylesheet", "preload", "icon", "preconnect", "modulepreload"}
         ]
         text = " ".join(tag.get_text() for tag in soup(path).find_all(["script", "style"]))
         outside = [url for url in loaded if re.match(r"(https?:)?//", url)]
@@ -51,7 +52,12 @@ class TestPage:
     def test_files_it_names_exist(self, path):
         for tag in soup(path).find_all(["script", "img", "link", "source"]):
             url = urlsplit(tag.get("src") or tag.get("href") or "")
-            if url.path and not url.scheme and not url.netloc and "canonical" not in tag.get("rel", []):
+            if (
+                url.path
+                and not url.scheme
+                and not url.netloc
+                and "canonical" not in tag.get("rel", [])
+            ):
                 assert (path.parent / unquote(url.path)).exists(), f"missing: {url.path}"
 
     def test_links_lead_somewhere(self, path):
@@ -64,7 +70,9 @@ class TestPage:
             assert target.exists(), f"dead link: {link['href']}"
             fragment = unquote(url.fragment)
             if fragment and target.suffix == ".html" and HTML in target.parents:
-                assert fragment in ids(target) or fragment == "top", f"no such place: {link['href']}"
+                assert fragment in ids(target) or fragment == "top", (
+                    f"no such place: {link['href']}"
+                )
 
     def test_headings_are_in_order(self, path):
         headings = article(path).find_all(re.compile("^h[1-6]$"))
@@ -87,7 +95,9 @@ class TestPage:
         for drawing in article(path).find_all("svg"):
             within = [drawing, *drawing.parents]
             named = any(
-                tag.get("aria-label") or tag.get("aria-labelledby") or tag.get("aria-hidden") == "true"
+                tag.get("aria-label")
+                or tag.get("aria-labelledby")
+                or tag.get("aria-hidden") == "true"
                 for tag in within
             )
             assert named or drawing.find("title"), f"unnamed svg: {str(drawing)[:120]}"
@@ -97,7 +107,9 @@ class TestPage:
         for control in article(path).find_all(["input", "select", "textarea"]):
             named = control.get("aria-label") or control.get("aria-labelledby")
             inside = control.find_parent("label") or control.get("id") in labelled
-            assert named or inside or control.get("type") in {"hidden", "submit"}, str(control)[:120]
+            assert named or inside or control.get("type") in {"hidden", "submit"}, str(control)[
+                :120
+            ]
 
     def test_ids_are_unique(self, path):
         every = [tag["id"] for tag in article(path).find_all(id=True)]
