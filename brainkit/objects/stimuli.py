@@ -334,7 +334,8 @@ def tangents(objects, exemplars=None, latents=None, names=None, size=64, backgro
     # One pass gives every latent's derivative: each image stands in the batch once per latent.
     repeat = len(columns)
     direction = torch.eye(len(LATENTS), dtype=latents.dtype, device=latents.device)[columns]
-    together = max(1, _CHUNK["cpu"] // 4 // (repeat * size**2))
+    # Large chunks: forward mode costs torch far more per call than per pixel.
+    together = max(1, 2 * _CHUNK["cpu"] // (repeat * size**2))
     for start in range(0, len(codes), together):
         mine = latents[start:start + together]
         under = backgrounds.draw(mine[:, -1].long().cpu().numpy(), background, size)[:, 0]
