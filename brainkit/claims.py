@@ -93,12 +93,14 @@ def _entry(entry):
                  None if exact else int(entry[over[0]]), entry.get("unit", ""), level)
 
 
-def record(claim_id, value, interval=None, n=None, unit=None, note=None):
+def record(claim_id, value, interval=None, n=None, unit=None, note=None, standin=False):
     """Show a claim's number as a card and keep it in the executed notebook.
 
     claim_id: an id of book/claims.yml. value: a number, or a dict of named numbers for a
     claim like "vone > plain". interval: (low, high), or a dict of those. n: how many seeds,
-    subjects or images stand behind it. note: a sentence on this run.
+    subjects or images stand behind it. note: a sentence on this run. standin: True where the
+    run had to do without the data or weights the claim is about; the card then says that the claim
+    was not measured, and the tests skip it instead of judging the stand-in.
 
     Raises ValueError for an unknown id, a number that is not finite, a missing or inverted
     interval, or too small an n. A claim the numbers do not bear out is shown as such and raises
@@ -117,7 +119,7 @@ def record(claim_id, value, interval=None, n=None, unit=None, note=None):
     over = claim.over if claim and claim.over != "exact" else ""
     shown = {k: _shown(v, interval and interval[k], unit) for k, v in value.items()}
     data = {"id": claim_id, "value": value, "interval": interval, "n": n, "unit": unit,
-            "note": note, "shown": shown}
+            "note": note, "shown": shown, "standin": bool(standin)}
     words = _sentence(claim, claim_id, value)
     behind = ", ".join(f"{k}: {s}" if k != "value" else s for k, s in shown.items())
     about = [claim.quantity if claim else None,
@@ -126,9 +128,14 @@ def record(claim_id, value, interval=None, n=None, unit=None, note=None):
              f"n = {n} {over}".strip() if n else None, note]
     about = "; ".join(a for a in about if a)
     upheld = holds(claim.direction, value, interval) if claim else True
-    fails = "" if upheld else (
-        "<p><strong>This run does not bear it out.</strong> The claim asks for "
-        f"{_html.escape(claim.direction)}.</p>")
+    fails = ""
+    if standin:
+        upheld, about = False, f"{about}; of a stand-in"
+        fails = ("<p><strong>Not measured in this run</strong>, which could not get the data or "
+                 "weights this claim is about and shows a stand-in's number.</p>")
+    elif not upheld:
+        fails = ("<p><strong>This run does not bear it out.</strong> The claim asks for "
+                 f"{_html.escape(claim.direction)}.</p>")
     colour = "var(--bk-accent,#0a66a8)" if upheld else "var(--bk-bad,#b35900)"
     _html.publish(
         f'<div class="bk-card bk-claim" id="claim-{_html.escape(claim_id)}" style="{_html.PAPER};'

@@ -90,13 +90,21 @@ def test_record_shows_the_claim_and_keeps_the_number(listed):
     assert "does not bear it out" not in card
     assert metadata["brainkit_claim"] == {
         "id": "shape-bias", "value": {"value": 0.312}, "interval": {"value": [0.28, 0.34]},
-        "n": 1280, "unit": "", "note": "one *net*", "shown": {"value": "0.312 [0.280, 0.340]"}}
+        "n": 1280, "unit": "", "note": "one *net*", "shown": {"value": "0.312 [0.280, 0.340]"},
+        "standin": False}
     json.dumps(metadata)
 
 
 def test_a_run_against_the_claim_is_shown_not_raised(listed):
     claims.record("shape-bias", np.float32(0.5), (0.4, 0.6), n=100)
     assert "does not bear it out" in listed[0][0]
+
+
+def test_a_standin_is_not_a_measurement(listed):
+    claims.record("shape-bias", 0.312, (0.28, 0.34), n=1280, standin=True)
+    ((card, _, metadata),) = listed
+    assert "Not measured in this run" in card
+    assert metadata["brainkit_claim"]["standin"] is True
 
 
 def test_several_numbers(listed):

@@ -39,6 +39,8 @@ def _row(claim: claims.Claim, found: dict | None) -> str:
             f'{chapter}: {claim.id}">{chapter}</a>')
     if found is None:
         sentence, shown, n = claim.quantity, "not run yet", "–"
+    elif found["standin"]:
+        sentence, shown, n = claim.quantity, "not measured: data or weights out of reach", "–"
     else:
         sentence = claim.sentence.format(**found["value"])
         shown = "<br>".join(_html.escape(s if k == "value" else f"{k}: {s}")

@@ -9,7 +9,7 @@ from torch import nn
 from brainkit.data import AssetError
 from brainkit.models.classics import PUBLISHED, Normalise, published
 
-__all__ = ["published_or_standin"]
+__all__ = ["published_or_standin", "untrained"]
 
 _ARCHITECTURES = {
     "alexnet-conv": torchvision.models.alexnet,
@@ -43,7 +43,7 @@ def published_or_standin(name: str, seed: int = 0) -> nn.Sequential:
     try:
         net, trained = published(name), True
     except AssetError:
-        net, trained = _untrained(name, seed), False
+        net, trained = untrained(name, seed), False
         print(f"{name}: no source of the published weights can be reached, so what follows shows "
               f"an untrained net of the same architecture. `python -m brainkit.data fetch {name}` "
               "says why, and how to put the file in place by hand.")
@@ -52,7 +52,11 @@ def published_or_standin(name: str, seed: int = 0) -> nn.Sequential:
     return net
 
 
-def _untrained(name: str, seed: int) -> nn.Sequential:
+def untrained(name: str, seed: int = 0) -> nn.Sequential:
+    """The architecture of `published(name)` with random weights: a control for what training adds.
+
+    torchvision's own initialisation, from `seed`; torch's own random state is left alone.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = _ARCHITECTURES[name](weights=None)

@@ -28,6 +28,8 @@ class TestClaim:
     def test_was_recorded_and_holds(self, claim):
         found = claims.read(executed(claim.notebook)).get(claim.id)
         assert found, f"{claim.notebook} does not record {claim.id}"
+        if found["standin"]:
+            pytest.skip(f"{claim.id}: its data or weights were out of reach, a stand-in was shown")
         assert claims.holds(claim.direction, found["value"], found["interval"]), (
             f"{claim.id} must be {claim.direction}; the run gave {found['shown']}")
         if claim.over != "exact":
