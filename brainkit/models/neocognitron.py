@@ -176,7 +176,7 @@ class Neocognitron(nn.Module):
 
     @torch.no_grad()
     def fit_read_out(
-        self, images: torch.Tensor, labels: torch.Tensor, ridge: float = 1e-3
+        self, images: torch.Tensor, labels: torch.Tensor, ridge: float = 1e-2
     ) -> Neocognitron:
         """Fit the linear read-out to labels: ridge regression on one-hot targets, closed form.
 
