@@ -48,11 +48,14 @@ def read(recipe: str) -> dict[str, Any]:
         raise SystemExit(f"{path}: missing {', '.join(sorted(missing))}")
     families = {}
     for name, family in content["families"].items():
-        training = {**content.get("training", {}), **family.get("training", {})}
+        training = family.get("training", {})
+        if "unlabelled" not in training:
+            settings = {**content.get("training", {}), **training}
+            training = asdict(Recipe().with_settings(**settings))
         families[name] = {
             "architecture": family["architecture"],
             "options": family.get("options", {}),
-            "training": asdict(Recipe().with_settings(**training)),
+            "training": training,
         }
     return {"data": content["data"], "families": families, "seeds": content["seeds"]}
 
@@ -121,15 +124,18 @@ def make(
 
     model = fresh()
     checkpoint = directory / f"{name}-seed{seed}.unfinished"
-    history = fit(
-        model,
-        data.train(),
-        Recipe(**family["training"]),
-        seed=seed,
-        checkpoint=checkpoint,
-        device=device,
-        progress=progress,
-    )
+    if "unlabelled" in family["training"]:
+        history = _learn_unlabelled(model, data.train(), seed, **family["training"])
+    else:
+        history = fit(
+            model,
+            data.train(),
+            Recipe(**family["training"]),
+            seed=seed,
+            checkpoint=checkpoint,
+            device=device,
+            progress=progress,
+        )
     model.to("cpu")
     about = {
         **family,
@@ -151,6 +157,21 @@ def make(
     about = _save_verified(model, about, full, data, name, seed, directory)
     checkpoint.unlink(missing_ok=True)
     return about
+
+
+def _learn_unlabelled(model, train: objects.ObjectSet, seed: int, unlabelled: int) -> list[dict]:
+    """Features from the first images without labels, then a read-out fitted to all, in one row."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    model.learn(train.images[:unlabelled], seed=seed)
+    model.fit_read_out(train.images, train.labels)
+    seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+    logits = torch.cat([model(x) for x in train.images.split(256)]).detach()
+    return [{
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "loss": torch.nn.functional.cross_entropy(logits, train.labels).item(),
+        "accuracy": (logits.argmax(1) == train.labels).float().mean().item(),
+    }]
 
 
 def _save_verified(model, about, full, data, name, seed, directory) -> dict:

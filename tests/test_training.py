@@ -227,6 +227,24 @@ def test_make_writes_nets_with_records_and_keeps_them(recipe, tmp_path, capsys):
     assert before == {path: path.read_bytes() for path in out.iterdir()}
 
 
+def test_a_net_that_learns_without_labels_has_a_record_like_the_others(recipe, tmp_path):
+    recipe.write_text(RECIPE.split("families:")[0] + """families:
+  neo:
+    architecture: neocognitron
+    training: {unlabelled: 8}
+""")
+    make(recipe, tmp_path, "--seed", "0")
+    about = zoo.record("neo", 0, tmp_path)
+    assert about["training"] == {"unlabelled": 8}
+    assert about["training_accuracy"][-1] > 0.5  # 32 images, 1,024 features: learned by heart
+    net = zoo.load("neo", 0, tmp_path)
+    assert net.S2.learned
+    assert net.S3.learned
+    assert net.read_out.weight.any()
+    assert about["macs"] > 2e7
+    assert about["layers"] == 4
+
+
 def test_a_net_made_otherwise_is_not_replaced_without_being_told(recipe, tmp_path):
     out = tmp_path / "nets"
     make(recipe, out, "--seed", "0")

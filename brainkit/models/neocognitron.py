@@ -46,7 +46,7 @@ class Contrast(nn.Module):
         return x - rows @ x @ columns.T
 
 
-class SCells(nn.Module):
+class SCells(nn.Conv2d):
     """A layer of S-cells: each of its planes looks for one feature, at every position.
 
     The response is the patch's strength times how far its similarity to the feature (the cosine
@@ -55,17 +55,21 @@ class SCells(nn.Module):
     Fukushima 2003, Neurocomputing 51, 161.
 
     Attributes:
-        templates: (planes, channels, k, k), each of unit length; a buffer, not a parameter,
-            because no gradient trains it.
+        templates: (planes, channels, k, k), each of unit length: the convolution's weight. It
+            requires no gradient, because none trains it.
     """
 
     def __init__(self, planes: int, channels: int, size: int, threshold: float):
-        super().__init__()
+        super().__init__(channels, planes, size, bias=False)
         if not 0 <= threshold < 1:
             raise ValueError(f"threshold={threshold} is a cosine that must be exceeded: 0 <= x < 1")
         self.threshold = threshold
         self.size = size
-        self.register_buffer("templates", torch.zeros(planes, channels, size, size))
+        nn.init.zeros_(self.weight.requires_grad_(False))
+
+    @property
+    def templates(self) -> torch.Tensor:
+        return self.weight
 
     @property
     def learned(self) -> bool:
@@ -74,7 +78,7 @@ class SCells(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (n, c, h, w) -> (n, planes, h, w)
         # Repeating the border, not padding with zeros: an image's rim is no edge.
         x = F.pad(x, (self.size // 2,) * 4, mode="replicate")
-        excitation = F.conv2d(x, self.templates)
+        excitation = F.conv2d(x, self.weight)
         energy = x.square().sum(1, keepdim=True)  # (n, 1, h + k - 1, w + k - 1)
         window = torch.ones(1, 1, self.size, self.size, dtype=x.dtype, device=x.device)
         strength = (F.conv2d(energy, window) + _EPSILON).sqrt()  # |x| of each patch

@@ -28,6 +28,7 @@ WEIGHTS = Path(__file__).with_name("weights")
 
 # Architectures by the name that recipes and records use for them.
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "neocognitron": miniatures.neocognitron,
     "lenet": miniatures.lenet,
     "alexnet": miniatures.alexnet,
     "vgg": miniatures.vgg,
