@@ -19,8 +19,9 @@ STAGE = BUILD / "src"
 HTML = BUILD / "html"
 DOCTREES = BUILD / "doctrees"
 STAMP = STAMPS / "book.json"
-# A change in one of these touches every page, so Sphinx starts afresh; else it redoes what changed.
-WHOLE = ["_config.yml", "_toc.yml", "book/_ext", "tools", *REQUIREMENTS]
+# A change in one of these touches every page, so Sphinx starts afresh; else it redoes what changed
+# (and copies no style sheet where no page changed).
+WHOLE = ["_config.yml", "_toc.yml", "book/_ext", "book/_static", "tools", *REQUIREMENTS]
 
 
 def stage() -> None:
