@@ -37,7 +37,7 @@ def costs() -> str:
         return "No notebook has been executed yet: `make notebooks` measures them.\n"
     rows = ["| Notebook | Time | Peak memory | Machine | Measured |", "|---|--:|--:|---|---|"]
     for stem, cost in sorted(measured.items()):
-        memory = f"{cost['peak_megabytes']} MB" if cost["peak_megabytes"] else "not measured"
+        memory = f"{cost['peak_megabytes']}\u00a0MB" if cost["peak_megabytes"] else "not measured"
         link = f"[{title(stem)}](../notebooks/{stem}.ipynb)"
         rows.append(
             f"| {link} | {cost['seconds']:.0f} s | {memory} | {cost['machine']} | {cost['when']} |"
@@ -63,7 +63,7 @@ def assets() -> str:
         return "No data set is needed yet.\n"
     rows = ["| Name | What it is | Size | Licence |", "|---|---|--:|---|"]
     for name, asset in registry.items():
-        size = f"{asset.size / 1e6:.1f} MB" if asset.size > 1e5 else f"{asset.size / 1e3:.0f} kB"
+        size = f"{asset.size / 1e6:.1f}\u00a0MB" if asset.size > 1e5 else f"{asset.size / 1e3:.0f}\u00a0kB"
         rows.append(f"| `{name}` | {asset.what} | {size} | {asset.licence} |")
     return "\n".join(rows) + "\n"
 
