@@ -62,6 +62,34 @@ def error_consistency(correct_a: ArrayLike, correct_b: ArrayLike) -> float:
     return float("nan") if expected == n * n else (observed - expected) / (n * n - expected)
 
 
+def _given(column: np.ndarray) -> list:
+    """The entries of a column that are not missing (None, NaN)."""
+    return [value for value in column.tolist() if value is not None and value == value]
+
+
+def _kinds(column: np.ndarray) -> set[str]:
+    return {"names" if isinstance(value, str) else "bytes" if isinstance(value, bytes)
+            else "numbers" for value in _given(column)}  # fmt: skip
+
+
+def _check_spelling(response: np.ndarray, shape: np.ndarray, texture: np.ndarray) -> None:
+    kinds = [_kinds(column) for column in (response, shape, texture)]
+    if len(set().union(*kinds)) > 1:
+        found = ", ".join(f"{name} {' and '.join(sorted(kind)) or 'nothing'}" for name, kind
+                          in zip(("response", "shape", "texture"), kinds, strict=True))
+        raise ValueError(
+            f"the three cannot be compared: {found}. Give names in all or indices in all, such as "
+            "[names[i] for i in response]"
+        )
+    answers, categories = set(_given(response)), {*_given(shape), *_given(texture)}
+    if answers and not answers & categories:
+        some = [", ".join(sorted(map(repr, values))[:3]) for values in (answers, categories)]
+        raise ValueError(
+            "no answer is among the categories of shape and texture; are they spelled alike? "
+            f"Answers: {some[0]}; categories: {some[1]}"
+        )
+
+
 def shape_decisions(response: ArrayLike, shape: ArrayLike, texture: ArrayLike) -> np.ndarray:
     """Sort answers to cue-conflict images: for the shape, for the texture, or for neither.
 
@@ -74,6 +102,15 @@ def shape_decisions(response: ArrayLike, shape: ArrayLike, texture: ArrayLike) -
     -------
     (n,) array of "shape", "texture", "other" or "same"
         "same" where shape and texture are of one category, so that there is no conflict.
+
+    Raises
+    ------
+    ValueError
+        If the three differ in length, if names are set against indices, or if no answer at all is
+        among the categories that shape and texture take on over all images: then they are
+        probably spelled in two ways. Pass all images at once, for a few may lack a category.
+
+    Source: Geirhos et al. 2019, ICLR (arXiv:1811.12231), the experiment on cue conflict.
     """
     columns = [np.asarray(values) for values in (response, shape, texture)]
     if any(column.ndim != 1 for column in columns) or len({len(c) for c in columns}) != 1:
@@ -81,6 +118,7 @@ def shape_decisions(response: ArrayLike, shape: ArrayLike, texture: ArrayLike) -
             "response, shape and texture must have one entry an image; their shapes are "
             + ", ".join(str(column.shape) for column in columns)
         )
+    _check_spelling(*columns)
     response, shape, texture = columns
     return np.select(
         [shape == texture, response == shape, response == texture],
@@ -91,8 +129,8 @@ def shape_decisions(response: ArrayLike, shape: ArrayLike, texture: ArrayLike) -
 def shape_bias(response: ArrayLike, shape: ArrayLike, texture: ArrayLike) -> float:
     """Of the answers that name the shape's or the texture's category, the fraction for the shape.
 
-    Geirhos et al. (2019): shape / (shape + texture), over images whose two cues conflict; answers
-    for neither do not count.
+    shape / (shape + texture), over images whose two cues conflict; answers for neither do not
+    count.
 
     Parameters
     ----------
@@ -102,7 +140,15 @@ def shape_bias(response: ArrayLike, shape: ArrayLike, texture: ArrayLike) -> flo
     Returns
     -------
     float
-        In [0, 1]; NaN if no answer named either.
+        In [0, 1]; NaN if no answer named either cue of its own image.
+
+    Raises
+    ------
+    ValueError
+        As in `shape_decisions`: lengths that differ, names against indices, no answer that is a
+        category of any image's shape or texture.
+
+    Source: Geirhos et al. 2019, ICLR (arXiv:1811.12231), the experiment on cue conflict.
     """
     decisions = shape_decisions(response, shape, texture)
     by_shape, by_texture = (decisions == "shape").sum(), (decisions == "texture").sum()

@@ -23,12 +23,12 @@ from scipy import stats
 
 from . import _html
 
-__all__ = ["Claim", "bootstrap", "holds", "interval", "load", "read", "record"]
+__all__ = ["Claim", "bootstrap", "holds", "interval", "load", "paired", "read", "record"]
 
 # Beside the package in a clone. An installed brainkit (Colab) has no book: there `record` shows
 # the number without its sentence.
 LIST = Path(__file__).parents[1] / "book" / "claims.yml"
-UNITS_OF_INFERENCE = ("seeds", "subjects", "images", "exact")
+UNITS_OF_INFERENCE = ("seeds", "subjects", "cells", "images", "exact")
 _MARK = "brainkit_claim"  # key in the metadata of the output that holds the number
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 
@@ -40,8 +40,8 @@ class Claim:
     id: short name, letters, digits and hyphens. sentence: what is claimed; it may hold the number
     as {value:.0%}, or {name} for one of several. notebook: file name without .ipynb. quantity: what
     the number is. unit: "" for a fraction. direction: "> 0", "<= 1e-5", "between 0.9 and 1",
-    or "vone > plain" where several numbers are recorded. over: "seeds", "subjects" or "images"
-    (the unit of inference), "exact" where nothing is estimated. n: how many at least.
+    or "vone > plain" where several numbers are recorded. over: "seeds", "subjects", "cells" or
+    "images" (the unit of inference), "exact" where nothing is estimated. n: how many at least.
     level: of the interval, which the direction must hold for as a whole; None without one.
     """
 
@@ -98,7 +98,7 @@ def record(claim_id, value, interval=None, n=None, unit=None, note=None, standin
 
     claim_id: an id of book/claims.yml. value: a number, or a dict of named numbers for a
     claim like "vone > plain". interval: (low, high), or a dict of those. n: how many seeds,
-    subjects or images stand behind it. note: a sentence on this run. standin: True where the
+    subjects, cells or images stand behind it. note: a sentence on this run. standin: True where the
     run had to do without the data or weights the claim is about; the card then says that the claim
     was not measured, and the tests skip it instead of judging the stand-in.
 
@@ -210,6 +210,8 @@ def holds(direction, value, interval=None):
 
     direction: "> 0", "<= 1e-5", "between 0.9 and 1", "a > b". value: number or dict of numbers.
     interval: (low, high) or a dict of those. "a > b" with intervals asks that they do not overlap.
+    Raises ValueError for a direction it cannot read, a name that was not recorded, or an interval
+    that is not (low, high).
     """
     if not isinstance(value, dict):
         value, interval = {"value": value}, None if interval is None else {"value": interval}
@@ -218,6 +220,9 @@ def holds(direction, value, interval=None):
     for name in (left, right):
         if isinstance(name, str) and name not in value:
             raise ValueError(f"{direction!r} speaks of {name!r}; recorded are {sorted(value)}.")
+    for name, (low, high) in ends.items():
+        if not low <= high:
+            raise ValueError(f"The interval ({low:g}, {high:g}) of {name!r} is not (low, high).")
     low, high = ends[left]
     if sign == "between":
         return right[0] <= low and high <= right[1]
@@ -254,29 +259,76 @@ def read(path):
 
 
 def interval(values, level=0.95):
-    """Student's t interval of the mean of `values` (n,), one for each seed: (low, high)."""
-    values = _sample(values)
+    """Student's t interval of the mean of `values` (n,), one for each seed: (low, high).
+
+    level: the share of such intervals that hold the true mean, 0 < level < 1. Raises ValueError
+    for another level, fewer than 2 values, or values that are not finite.
+    """
+    values = _sample(values, level)
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
     return float(values.mean() - half), float(values.mean() + half)
 
 
 def bootstrap(values, statistic=np.mean, level=0.95, resamples=2000, seed=0):
-    """BCa bootstrap interval of a statistic of `values` (n,), e.g. one for each image.
+    """BCa bootstrap interval of a statistic of `values` (n,), e.g. one for each image: (low, high).
 
-    Efron 1987; through scipy. A sample of equal values has an interval of no width.
+    statistic: takes (..., n) and an `axis`, as np.mean and np.median do. level: as in `interval`.
+    Efron 1987; through scipy. For some 20 values or more: with fewer it is too narrow, and
+    `interval` the better choice. Raises ValueError for values without spread, which cannot say how
+    uncertain they are (for yes-or-no outcomes `paired` can).
     """
-    values = _sample(values)
+    values = _sample(values, level)
     if np.ptp(values) == 0:
-        return (float(statistic(values)),) * 2
+        raise ValueError(f"All {len(values)} values are {values[0]:g}: resampling them shows no "
+                         "uncertainty. For yes-or-no outcomes use claims.paired.")
     # scipy renamed the argument in 1.15; a plain number means the same under both names.
     given = inspect.signature(stats.bootstrap).parameters
     options = {"rng" if "rng" in given else "random_state": seed, "method": "BCa"}
     found = stats.bootstrap((values,), statistic, confidence_level=level, n_resamples=resamples,
                             **options).confidence_interval
+    if not np.isfinite([found.low, found.high]).all():
+        raise ValueError("The BCa interval is undefined for this statistic and sample: too many "
+                         f"of the {len(values)} values are equal.")
     return float(found.low), float(found.high)
 
 
-def _sample(values):
+def paired(outcomes, others, level=0.95):
+    """Interval of mean(outcomes) - mean(others), yes or no for the same items twice: (low, high).
+
+    outcomes, others: (n,) booleans, e.g. whether each image was named right in one way and in
+    another. Newcombe 1998 (Statistics in Medicine 17, 2635), method 10: Wilson's intervals of both
+    shares, joined by how the outcomes correlate; it has a width even where all items agree. Raises
+    ValueError for unequal lengths or values other than 0 and 1.
+    """
+    first, second = _sample(outcomes, level), _sample(others, level)
+    if first.shape != second.shape or not np.isin([first, second], (0, 1)).all():
+        raise ValueError("claims.paired compares two equally long series of 0 or 1, got "
+                         f"{len(first)} and {len(second)} values.")
+    n, shares = len(first), (first.mean(), second.mean())
+    wilson = [stats.binomtest(int(x.sum()), n).proportion_ci(level, "wilson")
+              for x in (first, second)]
+    below = [p - w.low for p, w in zip(shares, wilson, strict=True)]
+    above = [w.high - p for p, w in zip(shares, wilson, strict=True)]
+    both, neither = (first * second).sum(), ((1 - first) * (1 - second)).sum()
+    only = (first * (1 - second)).sum(), (second * (1 - first)).sum()
+    excess = both * neither - only[0] * only[1]
+    if excess > 0:  # a positive correlation is shrunk, for it makes the interval narrower
+        excess = max(excess - n / 2, 0)
+    margins = n**2 * np.sqrt(np.prod([p * (1 - p) for p in shares]))
+    phi = excess / margins if margins else 0.0
+
+    def reach(a, b):
+        return float(np.sqrt(a * a - 2 * phi * a * b + b * b))
+
+    difference = float(shares[0] - shares[1])
+    return difference - reach(below[0], above[1]), difference + reach(above[0], below[1])
+
+
+def _sample(values, level):
+    if not 0 < level < 1:
+        raise ValueError(f"level={level}: give a fraction such as 0.95.")
+    if isinstance(values, str):
+        raise ValueError(f"An interval needs numbers, got the text {values!r}.")
     values = np.asarray([float(v) for v in values])
     if len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"An interval needs 2 or more finite values, got {values}.")

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 __all__ = ["layer_names", "record"]
 
 # Forward hooks, and not torchvision's `create_feature_extractor`: that one rewrites the net from
-# a trace of its forward pass, which fails wherever the pass depends on the values (the range
-# check of brainkit's published nets, the noise of a VOneNet), drops modules that the output does
-# not need, and gives back tensors that a later in-place ReLU has overwritten.
+# a trace of its forward pass, which fails wherever the pass depends on the values (the noise of a
+# VOneNet), drops what the output does not need (the check of the images that come in), and gives
+# back tensors that a later in-place ReLU has overwritten.
 
 
 def layer_names(model: nn.Module) -> list[str]:
@@ -28,15 +28,25 @@ def layer_names(model: nn.Module) -> list[str]:
 
 
 def _modules(model: nn.Module, layers: str | Iterable[str]) -> dict[str, nn.Module]:
-    wanted = [layers] if isinstance(layers, str) else list(layers)
-    if not wanted:
-        raise ValueError("name at least one layer; brainkit.features.layer_names lists them")
     # A module that is registered twice has two names: both must find it.
     known = dict(model.named_modules(remove_duplicate=False))
+    # A module is refused as such: nn.Sequential is iterable, but holds no names.
+    single = isinstance(layers, str | nn.Module) or not isinstance(layers, Iterable)
+    wanted = [layers] if single else list(layers)
+    if not wanted:
+        raise ValueError("name at least one layer; brainkit.features.layer_names lists them")
+    for layer in wanted:
+        if not isinstance(layer, str):
+            own = [repr(name) for name, module in known.items() if module is layer]
+            hint = f"; the net calls this one {own[0]}" if own else ""
+            raise TypeError(
+                f"layers are given by name, not as {type(layer).__name__}{hint}. "
+                "brainkit.features.layer_names(model) lists all"
+            )
     for name in wanted:
         if name not in known:
             names = [other for other in known if other]
-            near = difflib.get_close_matches(str(name), names, n=4, cutoff=0.4)
+            near = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
             if not near:
                 near = names[:4]
             raise ValueError(
@@ -107,6 +117,11 @@ def _named(modules: dict[str, nn.Module], calls: dict[str, list[Tensor]]) -> dic
 def _check_images(images: Tensor, batch_size: int | None) -> None:
     if not isinstance(images, Tensor):
         raise TypeError(f"images must be a tensor (b, c, h, w), not {type(images).__name__}")
+    if images.ndim == 3:  # its channels would pass for a batch
+        raise ValueError(
+            f"images must be a batch (b, c, h, w), not {tuple(images.shape)}; "
+            "for one image: images[None]"
+        )
     if images.ndim < 2 or not len(images):
         raise ValueError(f"images must be a batch (b, c, h, w), not {tuple(images.shape)}")
     if batch_size is not None and batch_size < 1:
@@ -133,7 +148,7 @@ def record(
     layers : str or iterable of str
         Names from `layer_names(model)`; "" is the net's own output.
     images : (b, c, h, w) tensor
-        As the net takes them; moved to the net's device.
+        As the net takes them, or (b, d) for a net of vectors; moved to the net's device.
     grad : bool
         False: run without gradients and return detached copies. True: return tensors that are
         part of the graph, so that an output's gradient can be taken by a layer's answer, or by
@@ -154,9 +169,11 @@ def record(
     ------
     ValueError
         For an unknown layer (the nearest names are listed), one that did not run, an empty
-        batch; with `grad=True`, if neither images nor weights ask for gradients.
+        batch, a single image (c, h, w); with `grad=True`, if neither images nor weights ask for
+        gradients.
     TypeError
-        If images is no tensor, or a layer's answer is none.
+        If images is no tensor, a layer is given as something other than its name, or a layer's
+        answer is no tensor.
     """
     _check_images(images, batch_size)
     modules = _modules(model, layers)

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import contextlib
 import math
+import numbers
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from tqdm import tqdm
+
+from brainkit import _checkpoint
+from brainkit._inputs import check_logits, pair
 
 __all__ = ["Accuracy", "Recipe", "evaluate", "fit", "wilson"]
 
@@ -38,11 +42,14 @@ class Recipe:
         batch_size: images in one step.
         optimiser: "adamw" or "sgd" (Nesterov momentum 0.9).
         lr: largest learning rate.
-        weight_decay: as the optimiser defines it; biases and normalisations are spared.
+        weight_decay: as the optimiser defines it, 0 or more; biases and normalisations are spared.
         schedule: "cosine" (linear warm-up, then down to 0) or "constant".
-        warmup: fraction of all steps spent warming up.
-        label_smoothing: of the cross-entropy.
+        warmup: fraction of all steps spent warming up, 0 <= x < 1.
+        label_smoothing: of the cross-entropy, 0 <= x < 1.
         flip: mirror each training image left to right with probability one half.
+
+    Raises:
+        ValueError: for a setting that is none of these, by its name.
     """
 
     epochs: int = 12
@@ -59,10 +66,22 @@ class Recipe:
         for name, known in (("optimiser", ("adamw", "sgd")), ("schedule", ("cosine", "constant"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}={getattr(self, name)!r}; choose one of {known}")
-        if self.epochs < 1 or self.batch_size < 1 or self.lr <= 0:
-            raise ValueError("epochs, batch_size and lr must be positive")
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup={self.warmup} is a fraction of the run; give 0 <= x < 1")
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise ValueError(f"{name}={value!r}: give a positive integer")
+        for name in ("lr", "weight_decay", "warmup", "label_smoothing"):
+            value = getattr(self, name)
+            # A string, which YAML makes of 3e-3 without a point, is a number to nobody else.
+            if not isinstance(value, numbers.Real) or not math.isfinite(value):
+                raise ValueError(f"{name}={value!r}: give a finite number")
+        if self.lr <= 0:
+            raise ValueError(f"lr={self.lr!r}: give a positive number")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay={self.weight_decay!r}: give 0 or more")
+        for name in ("warmup", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} is a fraction; give 0 <= x < 1")
 
     def with_settings(self, **settings) -> Recipe:
         """This recipe with some settings changed; an unknown one is named, with those known."""
@@ -109,26 +128,41 @@ def wilson(correct: int, n: int, z: float = 1.959964) -> Accuracy:
 
 
 def evaluate(
-    model: nn.Module, images: torch.Tensor, labels: torch.Tensor, batch_size: int = 256
+    model: nn.Module, images: Any, labels: torch.Tensor | None = None, batch_size: int = 256
 ) -> Accuracy:
     """Share of images that `model` names right, with a 95 % interval.
 
     Args:
         model: images (n, c, h, w) in [0, 1] to logits (n, classes); run in eval mode, then put
             back into the mode it was in.
-        images, labels: (n, c, h, w) and (n,).
+        images, labels: (n, c, h, w) in [0, 1] and (n,), class indices; or, without labels, an
+            `ObjectSet` or a pair of both.
+        batch_size: images run at a time.
 
     Returns:
         `Accuracy(value, low, high, n)`, the interval over images (Wilson), not over seeds.
+
+    Raises:
+        TypeError: images or labels are no tensors.
+        ValueError: they do not fit together, hold no image, images leave [0, 1], or a label has
+            no logit.
+        FloatingPointError: a logit is not finite.
     """
+    images, labels = pair(images if labels is None else (images, labels))
     device = next(model.parameters(), labels).device
     training = model.training
-    correct = 0
+    correct, highest = 0, int(labels.max())
     try:
         model.eval()
         with torch.no_grad():
             for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
                 logits = model(x.to(device))  # (b, classes)
+                check_logits(logits, len(x), highest)
+                if not logits.isfinite().all():
+                    raise FloatingPointError(
+                        "some logits are not finite, so the net names no class; look for weights "
+                        "that are not finite (did its training diverge?)"
+                    )
                 correct += int((logits.argmax(1) == y.to(device)).sum())
     finally:
         model.train(training)
@@ -153,15 +187,21 @@ def fit(
 ) -> list[dict]:
     """Train `model` in place and return its history.
 
+    The net is left in eval mode, on `device`, its weights in channels-last layout.
+
     Args:
         model: images (n, c, h, w) in [0, 1] to logits (n, classes).
-        data: an `ObjectSet`, or a pair (images, labels).
+        data: an `ObjectSet`, or a pair (images, labels): (n, c, h, w) in [0, 1] and (n,), class
+            indices.
         recipe: a `Recipe`; single settings may be given by name instead: `epochs=5, lr=1e-3`.
         seed: of shuffling, augmentation and dropout. (The weights' own start is the caller's.)
         validate: like `data`; its accuracy is measured after each epoch.
         objective: (model, images, labels) -> (loss, logits). Cross-entropy if not given.
         checkpoint: file to keep the state in after each epoch. If it exists the run goes on from
-            there; it is refused if it belongs to another recipe, seed or data set.
+            there; it is refused if it belongs to another recipe, seed, data or validation set,
+            objective, or to a net with other layers or another start, so give the net as freshly
+            made as the first time. An objective is known by its qualified name (and a partial's
+            plain settings): what a lambda or a function of the same name does is not looked into.
         device: where to train; by default where the model is.
         progress: show a bar.
         settings: fields of `Recipe`.
@@ -169,17 +209,32 @@ def fit(
     Returns:
         One dict per epoch: epoch, loss, accuracy (on the training batches as they were seen),
         lr, seconds, cpu_seconds and, with `validate`, validation.
+
+    Raises:
+        TypeError: an unknown setting; data that is no set of images and labels, or no tensors.
+        ValueError: a senseless setting; no images, images outside [0, 1] or not finite, labels
+            that do not fit them or have no logit; a net with nothing to train; a checkpoint of
+            another run.
+        FloatingPointError: the loss is no longer finite.
     """
     recipe = (recipe or Recipe()).with_settings(**settings)
-    images, labels = _pair(data)
+    images, labels = pair(data)
+    held_out = None if validate is None else pair(validate, "validate")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError(
+            "no parameter of this model requires a gradient: nothing to train; a net from "
+            "`models.load` is frozen: call `model.requires_grad_()` first"
+        )
     device = torch.device(device) if device else next(model.parameters()).device
+    path = Path(checkpoint) if checkpoint else None
+    identity = path and _checkpoint.identify(
+        recipe, seed, model, (images, labels), held_out, objective
+    )
     # Channels-last is the layout in which a CPU's and a GPU's convolutions are quickest.
     model.to(device, memory_format=torch.channels_last)
-    objective = objective or _cross_entropy(recipe.label_smoothing)
+    objective = objective or _cross_entropy(recipe.label_smoothing, int(labels.max()))
     optimiser = _optimiser(model, recipe)
-    identity = _identity(recipe, seed, images, labels)
-    path = Path(checkpoint) if checkpoint else None
-    history = _resume(path, identity, model, optimiser, device) if path else []
+    history = _checkpoint.resume(path, identity, model, optimiser, device) if path else []
 
     epochs = range(len(history), recipe.epochs)
     bar = tqdm(epochs, initial=len(history), total=recipe.epochs, unit="epoch",
@@ -187,12 +242,12 @@ def fit(
     with _deterministic(device):
         for epoch in bar:
             row = _epoch(model, images, labels, recipe, optimiser, objective, epoch, seed, device)
-            if validate is not None:
-                row["validation"] = evaluate(model, *_pair(validate)).value
+            if held_out is not None:
+                row["validation"] = evaluate(model, held_out).value
             history.append(row)
             bar.set_postfix(loss=f"{row['loss']:.3f}", accuracy=f"{row['accuracy']:.3f}")
             if path:
-                _save_checkpoint(path, identity, model, optimiser, history)
+                _checkpoint.save(path, identity, model, optimiser, history)
     model.eval()
     return history
 
@@ -239,25 +294,12 @@ def _epoch(model, images, labels, recipe, optimiser, objective, epoch, seed, dev
     }
 
 
-def _pair(data: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images (n, c, h, w) and labels (n,) of an ObjectSet or a pair, checked."""
-    if hasattr(data, "images") and hasattr(data, "labels"):
-        images, labels = data.images, data.labels
-    elif isinstance(data, tuple | list) and len(data) == 2:
-        images, labels = data
-    else:
-        raise TypeError(f"data is a {type(data).__name__}; give an ObjectSet or (images, labels)")
-    if images.ndim != 4 or labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"images {tuple(images.shape)} and labels {tuple(labels.shape)} do not fit; "
-            "need (n, c, h, w) and (n,)"
-        )
-    return images, labels
+def _cross_entropy(smoothing: float, highest: int) -> Objective:
+    """Cross-entropy for labels up to `highest`, which are looked up once and not in each step."""
 
-
-def _cross_entropy(smoothing: float) -> Objective:
     def objective(model, images, labels):
         logits = model(images)
+        check_logits(logits, len(images), highest)
         return nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing), logits
 
     return objective
@@ -271,8 +313,6 @@ def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         {"params": spared, "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    if not groups:
-        raise ValueError("no parameter of this model requires a gradient: nothing to train")
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=recipe.lr, momentum=0.9, nesterov=True)
     return torch.optim.AdamW(groups, lr=recipe.lr)
@@ -288,48 +328,6 @@ def _deterministic(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before
-
-
-# --- Checkpoints ---------------------------------------------------------------------------------
-
-
-def _identity(recipe: Recipe, seed: int, images: torch.Tensor, labels: torch.Tensor) -> dict:
-    """What must agree for a checkpoint to belong to this run."""
-    return {
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "images": list(images.shape),
-        # Two sums tell apart data sets of one shape; a hash of all pixels would say no more here.
-        "data": [float(images.double().sum()), int(labels.sum())],
-    }
-
-
-def _save_checkpoint(path, identity, model, optimiser, history) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {
-        "identity": identity,
-        "model": model.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "history": history,
-    }
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    torch.save(state, part)
-    part.replace(path)  # a run killed while writing leaves the last whole checkpoint
-
-
-def _resume(path, identity, model, optimiser, device) -> list[dict]:
-    if not path.exists():
-        return []
-    state = torch.load(path, map_location=device, weights_only=True)
-    if state["identity"] != identity:
-        differing = [key for key in identity if state["identity"].get(key) != identity[key]]
-        raise ValueError(
-            f"checkpoint {path} belongs to another run (its {', '.join(differing)} differ); "
-            "delete it, or give another checkpoint file"
-        )
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    return state["history"]
 
 
 if __name__ == "__main__":

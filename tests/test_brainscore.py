@@ -6,6 +6,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from brainkit import data
 from brainkit.brainscore import error_consistency, shape_bias, shape_decisions
@@ -75,12 +76,38 @@ def test_shape_bias_counts_conflicts_and_named_cues_only():
 
 
 def test_shape_bias_without_any_named_cue_is_nan():
-    assert np.isnan(shape_bias(["na"], ["cat"], ["dog"]))
+    # Each answer is a category of the experiment, of the other image's cues.
+    assert np.isnan(shape_bias(["car", "cat"], ["cat", "car"], ["dog", "dog"]))
+    assert np.isnan(shape_bias([2, 0], [0, 2], [1, 1]))
+    # Nobody answered: not a matter of spelling.
+    nobody = np.array([None, np.nan], dtype=object)
+    assert np.isnan(shape_bias(nobody, ["cat", "car"], ["dog", "dog"]))
+    assert np.isnan(shape_bias([], [], []))
 
 
-def test_shape_bias_bad_input():
-    with pytest.raises(ValueError, match="one entry an image"):
-        shape_bias(["cat"], ["cat", "dog"], ["dog", "cat"])
+def test_shape_bias_takes_indices_of_any_kind_and_tables_with_gaps():
+    assert shape_bias(torch.tensor([1, 2]), [1, 0], np.array([0.0, 2.0])) == 0.5
+    table = pd.DataFrame({"r": ["cat", None], "s": ["cat", "dog"], "t": ["dog", "cat"]})
+    assert shape_decisions(table["r"], table["s"], table["t"]).tolist() == ["shape", "other"]
+
+
+@pytest.mark.parametrize("measure", [shape_bias, shape_decisions])
+@pytest.mark.parametrize(
+    ("response", "shape", "texture", "message"),
+    [
+        (["cat"], ["cat", "dog"], ["dog", "cat"], "one entry an image"),
+        (["Cat", "Dog"], ["cat", "dog"], ["dog", "cat"],
+         "spelled alike.*Answers: 'Cat', 'Dog'; categories: 'cat', 'dog'"),
+        ([8, 9], [0, 1], [1, 0], "no answer is among the categories of shape and texture"),
+        ([0, 1], ["cat", "dog"], ["dog", "cat"], "response numbers, shape names, texture names"),
+        (["cat", "dog"], ["cat", "dog"], [1, 0], "texture numbers. Give names in all or indices"),
+        (np.array(["cat", 1], dtype=object), ["cat", "dog"], ["dog", "cat"],
+         "response names and numbers"),
+    ],
+)
+def test_shape_bias_bad_input(measure, response, shape, texture, message):
+    with pytest.raises(ValueError, match=message):
+        measure(response, shape, texture)
 
 
 # ---- people

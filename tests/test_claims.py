@@ -203,9 +203,57 @@ def test_intervals_cover_as_often_as_they_say():
     assert 0.87 < np.mean(covered) <= 1
 
 
-def test_bootstrap_repeats_itself_and_takes_equal_values():
+@pytest.mark.filterwarnings("ignore")  # scipy warns as well
+def test_bootstrap_repeats_itself_and_refuses_what_it_cannot_judge():
     values = np.random.default_rng(1).random(50)
     assert claims.bootstrap(values, np.median) == claims.bootstrap(values, np.median)
-    assert claims.bootstrap([1, 1, 1]) == (1, 1)
-    with pytest.raises(ValueError, match="2 or more finite values"):
-        claims.interval([1])
+    with pytest.raises(ValueError, match="no uncertainty"):
+        claims.bootstrap([1, 1, 1])
+    with pytest.raises(ValueError, match="undefined"):
+        claims.bootstrap([0, 0, 0, 0, 1], np.median)
+
+
+def _pairs(both, first, second, neither):
+    return ([1] * (both + first) + [0] * (second + neither),
+            [1] * both + [0] * first + [1] * second + [0] * neither)
+
+
+def test_paired_interval_gives_a_published_example():
+    # Bentur et al. 2009 in Fagerland, Lydersen & Laake, Statistical Analysis of Contingency
+    # Tables (2017), chapter 8: -0.507 to -0.026
+    assert claims.paired(*_pairs(1, 1, 7, 12)) == pytest.approx((-0.507, -0.026), abs=5e-4)
+
+
+def test_paired_interval_turns_with_its_series_and_has_a_width_where_all_agree():
+    a, b = _pairs(5, 9, 2, 4)
+    low, high = claims.paired(a, b)
+    assert claims.paired(b, a) == pytest.approx((-high, -low))
+    low, high = claims.paired([1] * 20, [1] * 20)
+    assert low == -high < -0.1
+    low, high = claims.paired([1] * 20, [0] * 20)
+    assert low < 0.8
+    assert high == pytest.approx(1)
+
+
+def test_paired_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    chances = np.array([0.3, 0.4, 0.1, 0.2])  # both, first only, second only, neither
+    covered = []
+    for table in rng.multinomial(20, chances, 1000):
+        low, high = claims.paired(*_pairs(*table))
+        covered.append(low <= 0.3 <= high)
+    assert 0.93 < np.mean(covered) < 0.985
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: claims.interval([1]), "2 or more finite values"),
+    (lambda: claims.interval([1, 2], level=95), "a fraction such as 0.95"),
+    (lambda: claims.interval("123"), "got the text '123'"),
+    (lambda: claims.bootstrap([1, 2, 3], level=1.0), "a fraction such as 0.95"),
+    (lambda: claims.paired([1, 0], [1, 0, 1]), "got 2 and 3 values"),
+    (lambda: claims.paired([1, 0.5], [1, 0]), "0 or 1"),
+    (lambda: claims.holds("> 0", 1, (2, -1)), "is not \\(low, high\\)"),
+])
+def test_intervals_name_what_is_wrong_with_their_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

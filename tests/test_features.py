@@ -149,7 +149,7 @@ def test_layer_that_does_not_run(images):
 
 def test_layer_without_a_tensor(images):
     with pytest.raises(TypeError, match="gives a tuple"):
-        features.record(nn.Sequential(nn.LSTM(8, 4)), "0", images[:, 0])
+        features.record(nn.Sequential(nn.LSTM(8, 4)), "0", images[:, 0, 0])
 
 
 def test_module_under_two_names(images):
@@ -170,11 +170,27 @@ def test_unknown_layer_lists_near_names(net, images, wrong, near):
         ([], lambda x: x, ValueError, "at least one layer"),
         ("conv", lambda x: x[:0], ValueError, "must be a batch"),
         ("conv", lambda x: x.numpy(), TypeError, "must be a tensor"),
+        ("conv", lambda x: x[0], ValueError, r"not \(3, 8, 8\); for one image: images\[None\]"),
+        (None, lambda x: x, TypeError, "by name, not as NoneType.*layer_names"),
+        (["conv", 3], lambda x: x, TypeError, "by name, not as int"),
     ],
 )
 def test_bad_input(net, images, layers, change, error, message):
     with pytest.raises(error, match=message):
         features.record(net, layers, change(images))
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: [layer]])
+def test_a_module_in_place_of_its_name_is_told_its_name(net, images, wrap):
+    with pytest.raises(TypeError, match="not as Conv2d; the net calls this one 'conv'"):
+        features.record(net, wrap(net.conv), images)
+    with pytest.raises(TypeError, match="not as Sequential; the net calls this one ''"):
+        features.record(net, wrap(net), images)
+
+
+def test_vectors_are_a_batch_too():
+    records = features.record(nn.Sequential(nn.Linear(5, 2)), "0", torch.rand(3, 5))
+    assert records["0"].shape == (3, 2)
 
 
 def test_bad_batch_size(net, images):

@@ -1,5 +1,6 @@
 """The trainer: exact resuming, determinism, and the shipped nets' protection."""
 
+import functools
 import json
 
 import pytest
@@ -65,89 +66,129 @@ def test_training_leaves_the_global_generator_alone(stripes):
     assert torch.equal(torch.rand(3), expected)
 
 
-def interrupted(stripes, path, at_step):
-    """A run that dies within its third epoch."""
-    steps = 0
+def interrupted(stripes, path, training, passes, settings):
+    """A run that dies in its `passes`-th forward pass of a kind, and leaves its checkpoint."""
+    net, seen = small_net(), 0
 
-    def objective(model, images, labels):
-        nonlocal steps
-        steps += 1
-        if steps == at_step:
+    def dies(module, inputs):
+        nonlocal seen
+        seen += module.training == training
+        if seen == passes:
             raise KeyboardInterrupt
-        logits = model(images)
-        return nn.functional.cross_entropy(logits, labels), logits
 
+    net.register_forward_pre_hook(dies)
     with pytest.raises(KeyboardInterrupt):
-        fit(small_net(), stripes, seed=3, objective=objective, checkpoint=path, progress=False,
-            **SETTINGS)  # fmt: skip
+        fit(net, stripes, seed=3, validate=stripes, checkpoint=path, progress=False, **settings)
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
-def test_a_resumed_run_ends_with_the_uninterrupted_weights(stripes, tmp_path, optimiser):
+# Within the third epoch (an epoch has 5 steps), and between its steps and its end.
+@pytest.mark.parametrize(
+    ("optimiser", "training", "passes"), [("adamw", True, 13), ("sgd", False, 3)]
+)
+def test_a_resumed_run_ends_with_the_uninterrupted_weights(
+    stripes, tmp_path, optimiser, training, passes
+):
     settings = {**SETTINGS, "optimiser": optimiser}
     whole = small_net()
     history = fit(whole, stripes, seed=3, progress=False, **settings)
 
     path = tmp_path / "run.ckpt"
-    if optimiser == "adamw":
-        interrupted(stripes, path, at_step=13)  # 5 steps an epoch
-    else:  # stopped between two epochs, by the callback of the third
-        first = fit_two_epochs(stripes, path, settings)
-        assert first == 2
-    resumed = small_net(seed=77)  # its start must not matter: the checkpoint's is used
-    again = fit(resumed, stripes, seed=3, checkpoint=path, progress=False, **settings)
+    interrupted(stripes, path, training, passes, settings)
+    assert len(torch.load(path, weights_only=True)["history"]) == 2
+    resumed = small_net()
+    again = fit(resumed, stripes, seed=3, validate=stripes, checkpoint=path, progress=False,
+                **settings)  # fmt: skip
     assert same(whole, resumed)
     assert [row["loss"] for row in again] == [row["loss"] for row in history]
 
 
-def fit_two_epochs(stripes, path, settings):
-    class Stop(Exception):
-        pass
-
-    epochs = 0
-
-    class Watched(tuple):
-        """Validation data that ends the run when asked for a third time."""
-
-        __slots__ = ()
-
-        def __iter__(self):
-            nonlocal epochs
-            if epochs == 2:
-                raise Stop
-            epochs += 1
-            return super().__iter__()
-
-    with pytest.raises(Stop):
-        fit(small_net(), stripes, seed=3, validate=Watched(stripes), checkpoint=path,
-            progress=False, **settings)  # fmt: skip
-    return epochs
+def other_objective(model, images, labels):
+    logits = model(images)
+    return nn.functional.multi_margin_loss(logits, labels), logits
 
 
-@pytest.mark.parametrize("change", [{"lr": 2e-2}, {"seed": 4}, {"data": True}])
-def test_a_checkpoint_of_another_run_is_refused(stripes, tmp_path, change):
+def permuted(values):
+    return values.flip(0)  # the same sum, the same shape
+
+
+def with_tanh():
+    """Of the small net's shapes, and of other layers."""
+    net = small_net()
+    net[2] = nn.Tanh()
+    return net
+
+
+CHANGES = {
+    r"lr \(0.01 there, 0.02 here\) differ": lambda x, y: {"lr": 2e-2},
+    r"seed \(3 there, 4 here\) differ": lambda x, y: {"seed": 4},
+    "run: the training images differ": lambda x, y: {"data": (x * 0.9, y)},
+    "run: the training labels differ": lambda x, y: {"data": (x, permuted(y))},
+    "the training images, the training labels differ":
+        lambda x, y: {"data": (permuted(x), permuted(y))},
+    "run: the validation set differ": lambda x, y: {"validate": (x, permuted(y))},
+    r"objective \(cross-entropy there, other_objective here\)":
+        lambda x, y: {"objective": other_objective},
+    r"objective .* partial\(other_objective, margin=2\) here":
+        lambda x, y: {"objective": functools.partial(other_objective, margin=2)},
+    "run: the net's starting weights differ": lambda x, y: {"net": small_net(seed=77)},
+    "run: the net's layers differ": lambda x, y: {"net": with_tanh()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", CHANGES)
+def test_a_checkpoint_of_another_run_is_refused_and_says_why(stripes, tmp_path, message):
     path = tmp_path / "run.ckpt"
-    fit(small_net(), stripes, seed=3, checkpoint=path, progress=False, **SETTINGS)
+    run = {"data": stripes, "net": small_net(), "seed": 3, "checkpoint": path, "progress": False,
+           **SETTINGS, "epochs": 1}  # fmt: skip
+
+    def start(net, data, **settings):
+        return fit(net, data, **settings)
+
+    start(**run)
+    before = path.read_bytes()
+    changed = {**run, "net": small_net(), **CHANGES[message](*stripes)}
+    with pytest.raises(ValueError, match=message) as error:
+        start(**changed)
+    assert "delete it or give another checkpoint file" in str(error.value)
+    assert path.read_bytes() == before
+    assert len(start(**{**run, "net": small_net()})) == 1  # the run itself is not refused
+
+
+def test_the_checkpoint_of_a_net_in_bfloat16_is_known_again(stripes, tmp_path):
     images, labels = stripes
-    data = (images * 0.9, labels) if change.pop("data", False) else stripes
-    with pytest.raises(ValueError, match="belongs to another run"):
-        fit(small_net(), data, checkpoint=path, progress=False, **{"seed": 3, **SETTINGS, **change})
+    for net in (small_net().bfloat16() for _ in range(2)):
+        fit(net, (images.bfloat16(), labels), checkpoint=tmp_path / "run.ckpt", epochs=1,
+            progress=False)  # fmt: skip
 
 
 def test_bad_input_says_what_to_do(stripes):
-    images, labels = stripes
     with pytest.raises(TypeError, match=r"unknown training setting \['epoch'\]; known are"):
         fit(small_net(), stripes, epoch=3)
-    with pytest.raises(ValueError, match="do not fit"):
-        fit(small_net(), (images, labels[:5]))
-    with pytest.raises(TypeError, match=r"give an ObjectSet or \(images, labels\)"):
-        fit(small_net(), images)
-    with pytest.raises(ValueError, match="choose one of"):
-        Recipe(optimiser="adam")
-    with pytest.raises(ValueError, match="nothing to train"):
+    frozen = r"nothing to train; .* `models.load` is frozen: call `model.requires_grad_\(\)` first"
+    with pytest.raises(ValueError, match=frozen):
         fit(small_net().requires_grad_(False), stripes)
     with pytest.raises(FloatingPointError, match="lower lr"):
-        fit(small_net(), (images * torch.nan, labels), epochs=1, progress=False)
+        fit(small_net(), stripes, lr=1e30, weight_decay=1e30, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimiser": "adam"}, "choose one of"),
+        ({"epochs": 1.5}, "epochs=1.5: give a positive integer"),
+        ({"epochs": 0}, "epochs=0: give a positive integer"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"lr": float("nan")}, "lr=nan: give a finite number"),
+        ({"lr": "3e-3"}, "lr='3e-3': give a finite number"),
+        ({"lr": 0}, "lr=0: give a positive number"),
+        ({"weight_decay": -1}, "weight_decay=-1: give 0 or more"),
+        ({"label_smoothing": 2}, "label_smoothing=2 is a fraction; give 0 <= x < 1"),
+        ({"warmup": 1}, "warmup=1 is a fraction"),
+    ],
+)
+def test_senseless_settings_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(**settings)
 
 
 def test_learning_rate_warms_up_then_falls_to_zero():

@@ -38,9 +38,9 @@ def _row(claim: claims.Claim, found: dict | None) -> str:
     link = (f'<a href="../notebooks/{claim.notebook}.html#claim-{claim.id}" aria-label="Chapter '
             f'{chapter}: {claim.id}">{chapter}</a>')
     if found is None:
-        sentence, shown, n = claim.quantity, "not run yet", "–"
+        sentence, shown, n = "", "not run yet", "–"
     elif found["standin"]:
-        sentence, shown, n = claim.quantity, "not measured: data or weights out of reach", "–"
+        sentence, shown, n = "", "not measured: data or weights out of reach", "–"
     else:
         sentence = claim.sentence.format(**found["value"])
         shown = "<br>".join(_html.escape(s if k == "value" else f"{k}: {s}")
@@ -48,7 +48,9 @@ def _row(claim: claims.Claim, found: dict | None) -> str:
         n = "exact" if claim.over == "exact" else f"{found['n']:,} {claim.over}"
     level = "" if claim.level is None else f" ({claim.level:.0%} interval)"
     return (f'<tr><th scope="row" style="font-weight:normal;text-align:left">'
-            f"{_html.inline(sentence)}</th><td>{shown}</td><td>{n}</td>"
+            f"{_html.inline(sentence)}{'<br>' if sentence else ''}"
+            f'<small style="color:var(--bk-muted,#57606a)">{_html.inline(claim.quantity)}</small>'
+            f"</th><td>{shown}</td><td>{n}</td>"
             f"<td>{_html.escape(claim.direction)}{level}</td><td>{link}</td></tr>")
 
 

@@ -53,7 +53,7 @@ def create():
 def install():
     """uv installs in half a minute what takes pip several; pip is there where uv is not."""
     python = BIN / "python"
-    print("Installing the requirements into .venv (about 3 GB with torch; once)", flush=True)
+    print("Installing the requirements into .venv (about 6 GB with torch; once)", flush=True)
     has_uv = run(python, "-m", "pip", "install", "-q", "uv")
     for extra in (["-r", "requirements.txt"], ["--no-deps", "-r", "requirements-nodeps.txt"]):
         if has_uv and run(BIN / "uv", "pip", "install", "-q", "--python", python, *extra):

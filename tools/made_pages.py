@@ -61,10 +61,14 @@ def assets() -> str:
         registry = importlib.import_module("brainkit.data").ASSETS
     except (ModuleNotFoundError, AttributeError):
         return "No data set is needed yet.\n"
-    rows = ["| Name | What it is | Size | Licence |", "|---|---|--:|---|"]
+    rows = ["| Name | What it is | Chapter | Size | Licence |", "|---|---|---|--:|---|"]
     for name, asset in registry.items():
-        size = f"{asset.size / 1e6:.1f}\u00a0MB" if asset.size > 1e5 else f"{asset.size / 1e3:.0f}\u00a0kB"
-        rows.append(f"| `{name}` | {asset.what} | {size} | {asset.licence} |")
+        large = asset.size > 1e5
+        size = f"{asset.size / 1e6:.1f}\u00a0MB" if large else f"{asset.size / 1e3:.0f}\u00a0kB"
+        used = ", ".join(map(str, asset.chapters)) or "later"
+        rows.append(
+            f"| `{name}` | [{asset.what}]({asset.home}) | {used} | {size} | {asset.licence} |"
+        )
     return "\n".join(rows) + "\n"
 
 

@@ -55,6 +55,8 @@ class Asset:
     licence: str
     files: tuple[File, ...]
     package: Package | None = None
+    home: str = ""  # the page that describes it
+    chapters: tuple[int, ...] = ()  # those that use it
 
     @property
     def size(self) -> int:
@@ -82,7 +84,10 @@ def read_catalogue(text: str) -> dict[str, Asset]:
             for file, (size, sha256) in entry["files"].items()
         )
         package = Package(**entry["package"]) if "package" in entry else None
-        assets[name] = Asset(_safe(name), entry["what"], entry["licence"], files, package)
+        assets[name] = Asset(
+            _safe(name), entry["what"], entry["licence"], files, package,
+            entry.get("home", ""), tuple(entry.get("chapters", ())),
+        )
     return assets
 
 

@@ -9,6 +9,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from brainkit._inputs import check_images
 from brainkit.data import AssetError, fetch, load_arrays
 
 __all__ = ["PUBLISHED", "VGG16_BLOCKS", "Normalise", "published"]
@@ -34,13 +35,12 @@ class Normalise(nn.Module):
     Raises
     ------
     ValueError
-        On the forward pass, for anything but a floating-point (b, 3, h, w) batch with
-        values in [0, 1].
+        On the forward pass, for anything but a batch (b, 3, h, w) with values in [0, 1], of the
+        net's own floating type.
     """
 
     MEAN = (0.485, 0.456, 0.406)
     SD = (0.229, 0.224, 0.225)
-    TOLERANCE = 1e-4  # an attack's projection may leave [0, 1] by a rounding error
 
     def __init__(self, smallest: int = 1):
         super().__init__()
@@ -49,40 +49,9 @@ class Normalise(nn.Module):
         self.register_buffer("sd", torch.tensor(self.SD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        self._check(images)
+        if not torch.jit.is_scripting():
+            check_images(images, 3, smallest=self.smallest, dtype=self.mean.dtype)
         return (images - self.mean) / self.sd  # (b, 3, h, w)
-
-    def _check(self, images: Tensor) -> None:
-        if not isinstance(images, Tensor):
-            raise ValueError(f"images must be a tensor (b, 3, h, w), not {type(images).__name__}")
-        if images.ndim != 4 or images.shape[1] != 3:
-            hint = ""
-            if images.ndim == 3:
-                hint = "; for one image add the batch dimension with images[None]"
-            elif images.ndim == 4 and images.shape[-1] == 3:
-                hint = "; the channels come second: images.permute(0, 3, 1, 2)"
-            elif images.ndim == 4 and images.shape[1] == 1:
-                hint = "; repeat a grey image's channel: images.expand(-1, 3, -1, -1)"
-            raise ValueError(f"images must be (b, 3, h, w), not {tuple(images.shape)}{hint}")
-        if min(images.shape[2:]) < self.smallest:
-            raise ValueError(
-                f"images must be at least {self.smallest} pixels high and wide for this net, "
-                f"not {images.shape[2]} x {images.shape[3]}"
-            )
-        if not images.is_floating_point():
-            raise ValueError(
-                f"images must be floating-point in [0, 1], not {images.dtype}; "
-                "for bytes use images.float() / 255"
-            )
-        if not images.numel():
-            raise ValueError("the batch holds no image")
-        low, high = (bound.item() for bound in torch.aminmax(images.detach()))
-        # Written so that NaN, which fails every comparison, is caught as well.
-        if not (low >= -self.TOLERANCE and high <= 1 + self.TOLERANCE):
-            raise ValueError(
-                f"images must be in [0, 1]; these run from {low:.3g} to {high:.3g}. The net "
-                "normalises them itself, so pass them as they are, bytes divided by 255"
-            )
 
 
 def _conv_stack(asset: str, key: str, architecture, smallest: int) -> nn.Sequential:

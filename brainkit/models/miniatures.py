@@ -11,7 +11,8 @@ Each keeps what made the original itself and gives up only size:
 
 The Neocognitron (Fukushima 1980), which learns without labels, has its own file,
 `brainkit.models.neocognitron`.
-All take images in [0, 1]; the normalisation is inside. All return logits.
+All take images (b, 1, 64, 64) in [0, 1] and refuse others with a word on what to do; the
+normalisation is inside. All return logits.
 """
 
 from __future__ import annotations
@@ -19,19 +20,34 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from brainkit._inputs import check_images
 from brainkit.models.neocognitron import neocognitron
 
 __all__ = ["alexnet", "lenet", "neocognitron", "resnet", "vgg"]
 
 
 class Normalise(nn.Module):
-    """Images in [0, 1] to roughly zero mean and unit spread: (x - mean) / std, fixed."""
+    """Images in [0, 1] to roughly zero mean and unit spread: (x - mean) / std, fixed.
 
-    def __init__(self, mean: float = 0.5, std: float = 0.25):
+    Args:
+        mean, std: of pixel values.
+        channels: of the images.
+        side: of the images in pixels.
+
+    Raises:
+        ValueError: on the forward pass, for anything but a batch (b, channels, side, side) in
+            [0, 1], of the net's own floating type.
+    """
+
+    def __init__(self, mean: float = 0.5, std: float = 0.25, channels: int = 1, side: int = 64):
         super().__init__()
-        self.mean, self.std = mean, std
+        self.mean, self.std, self.channels, self.side = mean, std, channels, side
+        # Empty, but of the floating type that the net is cast to: the check has to know it.
+        self.register_buffer("kind", torch.empty(0), persistent=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (b, c, s, s) -> (b, c, s, s)
+        if not torch.jit.is_scripting():
+            check_images(x, self.channels, self.side, dtype=self.kind.dtype)
         return (x - self.mean) / self.std
 
     def extra_repr(self) -> str:
@@ -61,7 +77,7 @@ class LeNet(nn.Module):
 
     def __init__(self, n_classes: int = 8, in_channels: int = 1):
         super().__init__()
-        self.normalise = Normalise()
+        self.normalise = Normalise(channels=in_channels)
         self.c1 = nn.Conv2d(in_channels, 6, 5)  # (n, 6, 60, 60)
         self.s2 = SubSample(6)  # (n, 6, 30, 30)
         self.c3 = nn.Conv2d(6, 16, 5)  # (n, 16, 26, 26)
@@ -103,7 +119,7 @@ class AlexNet(nn.Module):
         def normalised() -> nn.Module:
             return nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0) if local_response else nn.Identity()
 
-        self.normalise = Normalise()
+        self.normalise = Normalise(channels=in_channels)
         self.features = nn.Sequential(  # (n, 1, 64, 64)
             nn.Conv2d(in_channels, 16, 9, stride=2, padding=4),  # (n, 16, 32, 32)
             nn.ReLU(),
@@ -151,7 +167,7 @@ class VGG(nn.Module):
         dropout: float = 0.5,
     ):
         super().__init__()
-        self.normalise = Normalise()
+        self.normalise = Normalise(channels=in_channels)
         layers: list[nn.Module] = []
         channels = in_channels
         for stack in stacks:
@@ -222,7 +238,7 @@ class ResNet(nn.Module):
         super().__init__()
         if len(widths) != len(blocks):
             raise ValueError(f"{len(widths)} widths for {len(blocks)} stages; give one each")
-        self.normalise = Normalise()
+        self.normalise = Normalise(channels=in_channels)
         self.stem = nn.Sequential(  # (n, 1, 64, 64)
             nn.Conv2d(in_channels, widths[0], 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(widths[0]),

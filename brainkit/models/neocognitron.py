@@ -23,6 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from brainkit._inputs import check_images, pair
 from brainkit.models.gabors import gabor
 
 __all__ = ["CCells", "Neocognitron", "SCells", "neocognitron"]
@@ -151,6 +152,8 @@ class Neocognitron(nn.Module):
         return F.normalize(self._before(images, "read_out").flatten(1))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:  # (n, 1, 64, 64) -> (n, 8)
+        if not torch.jit.is_scripting():
+            check_images(images, 1, 64, dtype=self.read_out.weight.dtype)
         return self.read_out(self.features(images))
 
     @torch.no_grad()
@@ -167,7 +170,11 @@ class Neocognitron(nn.Module):
 
         Returns:
             The net itself.
+
+        Raises:
+            ValueError: images of another shape, or outside [0, 1].
         """
+        check_images(images, 1, dtype=self.S1.templates.dtype)
         generator = torch.Generator().manual_seed(seed)
         for name in ("S2", "S3"):
             layer = getattr(self, name)
@@ -185,13 +192,18 @@ class Neocognitron(nn.Module):
         """Fit the linear read-out to labels: ridge regression on one-hot targets, closed form.
 
         Args:
-            images: (n, 1, h, w).
-            labels: (n,).
+            images: (n, 1, 64, 64) in [0, 1].
+            labels: (n,), class indices.
             ridge: strength of the penalty, as a share of the features' mean variance.
 
         Returns:
             The net itself.
+
+        Raises:
+            TypeError, ValueError: images or labels that are none, or do not fit together.
         """
+        images, labels = pair((images, labels))
+        check_images(images[:1], 1, 64, dtype=self.read_out.weight.dtype)
         x = torch.cat([self.features(batch) for batch in images.split(128)]).double()
         classes = self.read_out.out_features
         y = F.one_hot(labels, classes).double() - 1 / classes

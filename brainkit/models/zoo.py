@@ -91,8 +91,9 @@ def load(
 
     Returns:
         The net in eval mode, float32, its parameters not requiring gradients (an image's
-        gradient is unaffected; to train on, call `.train().requires_grad_()`). It takes images
-        in [0, 1].
+        gradient is unaffected; to train on, call `.train().requires_grad_()`). Takes
+        (b, 1, 64, 64) float images in [0, 1]; returns (b, 8) logits in the order of
+        `brainkit.objects.CATEGORIES`.
 
     Raises:
         ZooError: no such net, or a file that does not match its record.

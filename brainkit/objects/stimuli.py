@@ -1,6 +1,7 @@
 """Sets of rendered objects: drawing them, rendering given ones, and their tangents."""
 
 import itertools
+import warnings
 from dataclasses import dataclass, replace
 from dataclasses import fields as _fields
 
@@ -10,8 +11,9 @@ from torch.autograd import forward_ad
 from tqdm.auto import tqdm
 
 from . import backgrounds
+from .arguments import SEED_MAX, code, integer, known, many, span
 from .exact import permutation, uniform
-from .geometry import EXEMPLARS, LATENTS, Scene, extents
+from .geometry import EXEMPLARS, LATENTS, Scene, column, extents
 from .paint import paint
 from .shapes import CATEGORIES
 
@@ -63,7 +65,7 @@ class ObjectSet:
 
     def latent(self, name):
         """The column (n,) of one latent by its name."""
-        return self.latents[:, _known(name, LATENTS, "latent")]
+        return self.latents[:, known(name, LATENTS, "latent")]
 
     def _map(self, function):
         return replace(self, **{f.name: function(value) for f in _fields(self)
@@ -79,19 +81,6 @@ class ObjectSet:
     def to(self, device):
         """The same set with every tensor on ``device``."""
         return self._map(lambda value: value.to(device))
-
-
-def _known(name, names, what):
-    if name not in names:
-        raise ValueError(f"unknown {what} {name!r}; known: {', '.join(map(str, names))}")
-    return list(names).index(name)
-
-
-def _code(value, names, what):
-    """An index from a name or an index."""
-    if isinstance(value, str):
-        return _known(value, names, what)
-    return _known(int(value), range(len(names)), what)
 
 
 def _paint_all(codes, latents, size, background, dtype, bar=None):
@@ -114,8 +103,9 @@ def _paint_all(codes, latents, size, background, dtype, bar=None):
     return images, masks
 
 
-def _draw_latents(codes, ranges, seed, first):
-    """Latents (n,10) float32 of images first, first + 1, ... with codes (n,2)."""
+def _draw_latents(codes, ranges, seed, first, fixed=()):
+    """Latents (n,10) float32 of images first, first + 1, ... with codes (n,2); ``fixed`` names
+    those that the caller gave a single value."""
     index = np.arange(first, first + len(codes))[:, None]
     u = torch.from_numpy(uniform(seed, 1, index, np.arange(len(LATENTS))[None]))
     at = {name: k for k, name in enumerate(LATENTS)}
@@ -132,8 +122,13 @@ def _draw_latents(codes, ranges, seed, first):
     size = latents[:, at["size"]] = torch.minimum(low + spread * u[:, at["size"]], largest)
     # ... and no farther out than where it is still whole in the frame.
     for name, before, after in (("x", left, right), ("y", down, up)):
-        low = torch.clamp(-room - size * before, min=ranges[name][0])
-        high = torch.clamp(room - size * after, max=ranges[name][1])
+        first_whole, last_whole = -room - size * before, room - size * after
+        if name in fixed:
+            asked = torch.full_like(size, ranges[name][0])
+            latents[:, at[name]] = asked.clamp(first_whole, last_whole)
+            continue
+        low = torch.clamp(first_whole, min=ranges[name][0])
+        high = torch.clamp(last_whole, max=ranges[name][1])
         value = low + (high - low) * u[:, at[name]]
         latents[:, at[name]] = torch.where(high >= low, value, -size * (before + after) / 2)
     return latents.float()
@@ -163,9 +158,13 @@ def sample(n, variation="high", seed=0, size=64, categories=None, background="mi
 
     variation: "none" (HvM's 0: centred, canonical pose), "medium" (its 3: position ±0.3, size by up
     to 1.3 either way, angles ±45°) or "high" (its 6: ±0.6, 1.6, ±90°). `VARIATIONS` holds every
-    range. seed: a non-negative integer. size: pixels per side, 8 or more. categories: some of
-    CATEGORIES, all when None. background: one of `backgrounds.KINDS`. progress: show a bar.
+    range. seed: an integer from 0 to 2**64 - 1. size: pixels per side, 8 or more. categories: some
+    of CATEGORIES, all when None. background: one of `backgrounds.KINDS`. progress: show a bar.
     latents: a dict that fixes a latent or gives another range: ``{"yaw": 0, "size": (0.5, 0.6)}``.
+    A fixed x, y or size is honoured only as far as the object stays whole in the frame: elsewhere
+    the nearest value takes its place, and a warning counts the images. (A range of x or y that
+    nowhere fits centres the object.) Read the values used from ``.latent(name)``, or use `render`,
+    which does not narrow.
 
     The latents: ``x`` (right) and ``y`` (up), the object's centre in half images; ``size``, the
     diameter of its bounding sphere in images; ``yaw``, ``pitch``, ``roll`` in degrees from the
@@ -173,37 +172,48 @@ def sample(n, variation="high", seed=0, size=64, categories=None, background="mi
     ``light_elevation`` in degrees; ``albedo``, a factor on the object's brightness; ``background``,
     the integer seed of the background.
 
-    Every consecutive run of 8 images holds each category once, and of 64 each exemplar once, in
-    random order. Image i depends on i and on the other arguments alone:
+    Each block of len(categories) images from the start (0-7, 8-15, ... for all eight) holds each
+    category once, each block of 8 x len(categories) each exemplar once, in random order: take n a
+    multiple for a balanced set. Image i depends on i and on the other arguments alone:
     ``sample(100)`` equals ``sample(1000)[:100]`` to the last bit, on any number of threads.
 
     Returns an `ObjectSet`. Raises ValueError for unknown names and senseless ranges.
     """
-    ranges = dict(VARIATIONS[list(VARIATIONS)[_known(variation, VARIATIONS, "variation")]])
-    for name, value in (latents or {}).items():
-        _known(name, CONTINUOUS, "latent")
-        low, high = value if isinstance(value, tuple | list) else (value, value)
-        floor, ceiling = LIMITS[name]
-        if not floor <= low <= high <= ceiling:
-            raise ValueError(f"{name}={value!r}: give a number or (low, high) within "
-                             f"[{floor}, {ceiling}]")
-        ranges[name] = float(low), float(high)
-    _check_size(size)
-    _known(background, backgrounds.KINDS, "background")
-    if n != int(n) or n < 0:
-        raise ValueError(f"n={n!r}: give the number of images, 0 or more")
-    if seed != int(seed) or seed < 0:
-        raise ValueError(f"seed={seed!r}: give a non-negative integer")
-    chosen = CATEGORIES if categories is None else categories
-    chosen = [chosen] if isinstance(chosen, str) else list(chosen)
-    chosen = [_code(c, CATEGORIES, "category") for c in chosen]
+    ranges = dict(list(VARIATIONS.values())[known(variation, VARIATIONS, "variation")])
+    given = {} if latents is None else latents
+    if not isinstance(given, dict):
+        raise ValueError(f"latents is a {type(given).__name__}: give a dict of names, such as "
+                         '{"yaw": 0}; `render` takes tensors')
+    for name, value in given.items():
+        known(name, CONTINUOUS, "latent")
+        ranges[name] = span(name, value, LIMITS[name])
+    fixed = [name for name in given if ranges[name][0] == ranges[name][1]]
+    size = _side(size)
+    known(background, backgrounds.KINDS, "background")
+    n = integer("n", n, 0, None, "the number of images, 0 or more")
+    seed = integer("seed", seed, 0, SEED_MAX, "a non-negative integer up to 2**64 - 1")
+    chosen = CATEGORIES if categories is None else many(categories)
+    chosen = [code(c, CATEGORIES, "category") for c in chosen]
     if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError("categories: give one or more, each once")
-    codes = _codes(int(n), chosen, int(seed))
+    codes = _codes(n, chosen, seed)
     values = torch.cat([torch.empty(0, len(LATENTS))] + [
-        _draw_latents(codes[k:k + 1024], ranges, int(seed), k) for k in range(0, len(codes), 1024)])
+        _draw_latents(codes[k:k + 1024], ranges, seed, k, fixed)
+        for k in range(0, len(codes), 1024)])
+    _warn_of_narrowing({name: ranges[name][0] for name in fixed}, values)
     with tqdm(total=n, desc=f"{variation} variation", unit="image", disable=not progress) as bar:
         return _whole(codes, values, size, background, device, torch.float32, bar)
+
+
+def _warn_of_narrowing(fixed, latents):
+    """Say in how many images a fixed latent did not fit; fixed: {name: value}."""
+    moved = {name: column(latents, name) != torch.tensor(value) for name, value in fixed.items()}
+    words = [f"{name}={fixed[name]:g} in {int(where.sum())}"
+             for name, where in moved.items() if where.any()]
+    if words:
+        warnings.warn(f"{', '.join(words)} of {len(latents)} images would have cut the object: it "
+                      "has the nearest value that keeps it whole in the frame, which `.latent(name)"
+                      "` tells. `render` takes any value", UserWarning, stacklevel=3)
 
 
 def _whole(codes, latents, size, background, device, dtype, bar=None):
@@ -218,9 +228,8 @@ def _as_set(images, masks, codes, latents, background):
     return ObjectSet(images, labels, exemplars, latents, masks, background)
 
 
-def _check_size(size):
-    if size != int(size) or size < 8:
-        raise ValueError(f"size={size!r}: give the pixels per side, an integer of 8 or more")
+def _side(size):
+    return integer("size", size, 8, None, "the pixels per side, an integer of 8 or more")
 
 
 def _as_latents(latents, dtype=torch.float32):
@@ -229,7 +238,7 @@ def _as_latents(latents, dtype=torch.float32):
         latents = {}
     if isinstance(latents, dict):
         for name in latents:
-            _known(name, LATENTS, "latent")
+            known(name, LATENTS, "latent")
         columns = [torch.as_tensor(latents.get(name, CANONICAL[name])).reshape(-1)
                    for name in LATENTS]
         count = max(len(c) for c in columns)
@@ -257,13 +266,8 @@ def _as_latents(latents, dtype=torch.float32):
 
 def _as_codes(category, exemplar, count):
     """(b,2) codes from names, indices or sequences of them, and the common length b."""
-    def many(values, names, what):
-        if torch.is_tensor(values):
-            values = values.tolist()
-        values = list(values) if isinstance(values, list | tuple | np.ndarray) else [values]
-        return [_code(v, names, what) for v in values]
-    labels = many(category, CATEGORIES, "category")
-    exemplars = many(exemplar, range(EXEMPLARS), "exemplar")
+    labels = [code(v, CATEGORIES, "category") for v in many(category)]
+    exemplars = [code(v, range(EXEMPLARS), "exemplar") for v in many(exemplar)]
     b = max(len(labels), len(exemplars), count)
     for what, got in (("categories", len(labels)), ("exemplars", len(exemplars)),
                       ("latents", count)):
@@ -289,8 +293,8 @@ def render(category, exemplar, latents=None, size=64, background="mixed", device
     Returns an `ObjectSet` of b images. Raises ValueError for unknown names, latents of the wrong
     shape and latents out of range.
     """
-    _check_size(size)
-    _known(background, backgrounds.KINDS, "background")
+    size = _side(size)
+    known(background, backgrounds.KINDS, "background")
     latents = _as_latents(latents, torch.float64 if dtype == torch.float64 else torch.float32)
     device = latents.device if device is None else torch.device(device)
     codes = _as_codes(category, exemplar, len(latents))
@@ -323,10 +327,12 @@ def tangents(objects, exemplars=None, latents=None, names=None, size=64, backgro
         size, objects = objects.images.shape[-1], objects.labels
     elif exemplars is None or latents is None:
         raise ValueError("give an ObjectSet, or labels, exemplars and latents")
-    _check_size(size)
-    _known(background, backgrounds.KINDS, "background")
-    names = CONTINUOUS if names is None else [names] if isinstance(names, str) else list(names)
-    columns = [_known(name, CONTINUOUS, "latent") for name in names]
+    size = _side(size)
+    known(background, backgrounds.KINDS, "background")
+    columns = [known(name, CONTINUOUS, "latent")
+               for name in (CONTINUOUS if names is None else many(names))]
+    if not columns:
+        raise ValueError("names: give one or more latents, or None for all")
     latents = _as_latents(latents).detach()
     codes = _as_codes(objects, exemplars, len(latents))
     latents = latents.expand(len(codes), -1).double()
