@@ -11,7 +11,8 @@ from torchvision.transforms import functional
 
 from brainkit import data, features
 from brainkit.data import catalogue
-from brainkit.models.classics import VGG16_BLOCKS, Normalise, published
+from brainkit.models.classics import VGG16_BLOCKS, published
+from brainkit.models.normalise import Normalise, imagenet
 
 
 def stage(monkeypatch, tmp_path, name, content):
@@ -128,12 +129,12 @@ def test_unknown_net_names_the_nearest():
 )
 def test_wrong_images_are_named(images, message):
     with pytest.raises(ValueError, match=message):
-        Normalise(smallest=32)(images)
+        imagenet(32)(images)
 
 
 def test_images_at_the_bounds_pass():
     images = torch.stack([torch.zeros(3, 8, 8), torch.ones(3, 8, 8)])
-    torch.testing.assert_close(Normalise()(images)[1, :, 0, 0],
+    torch.testing.assert_close(imagenet()(images)[1, :, 0, 0],
                                torch.tensor([2.2489, 2.4286, 2.6400]), rtol=0, atol=1e-4)
 
 

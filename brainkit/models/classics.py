@@ -7,12 +7,12 @@ from collections import OrderedDict
 
 import torch
 import torchvision
-from torch import Tensor, nn
+from torch import nn
 
-from brainkit._inputs import check_images
 from brainkit.data import AssetError, fetch, load_arrays
+from brainkit.models.normalise import imagenet
 
-__all__ = ["PUBLISHED", "VGG16_BLOCKS", "Normalise", "published"]
+__all__ = ["PUBLISHED", "VGG16_BLOCKS", "published"]
 
 # VGG16's layers are often called by block; these are the first of each, convolution and ReLU.
 VGG16_BLOCKS = {
@@ -22,36 +22,6 @@ VGG16_BLOCKS = {
     "block4_conv1": "features.18",
     "block5_conv1": "features.25",
 }
-
-
-class Normalise(nn.Module):
-    """ImageNet's normalisation, (image - mean) / sd by channel, and a check of what comes in.
-
-    Parameters
-    ----------
-    smallest : int
-        Least height and width, in pixels, that the net behind it can take.
-
-    Raises
-    ------
-    ValueError
-        On the forward pass, for anything but a batch (b, 3, h, w) with values in [0, 1], of the
-        net's own floating type.
-    """
-
-    MEAN = (0.485, 0.456, 0.406)
-    SD = (0.229, 0.224, 0.225)
-
-    def __init__(self, smallest: int = 1):
-        super().__init__()
-        self.smallest = smallest
-        self.register_buffer("mean", torch.tensor(self.MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("sd", torch.tensor(self.SD).view(1, 3, 1, 1), persistent=False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        if not torch.jit.is_scripting():
-            check_images(images, 3, smallest=self.smallest, dtype=self.mean.dtype)
-        return (images - self.mean) / self.sd  # (b, 3, h, w)
 
 
 def _conv_stack(asset: str, key: str, architecture, smallest: int) -> nn.Sequential:
@@ -73,7 +43,7 @@ def _conv_stack(asset: str, key: str, architecture, smallest: int) -> nn.Sequent
         state[f"{name}.weight"] = kernel
         state[f"{name}.bias"] = torch.from_numpy(arrays[f"Conv_{number}"]["bias"])
     features.load_state_dict(state, assign=True)
-    return nn.Sequential(OrderedDict(normalise=Normalise(smallest), features=features))
+    return nn.Sequential(OrderedDict(normalise=imagenet(smallest), features=features))
 
 
 def _mobilenet_v2() -> nn.Sequential:
@@ -83,7 +53,7 @@ def _mobilenet_v2() -> nn.Sequential:
     net.load_state_dict(state, assign=True)
     # The same steps as torchvision's forward, laid out in order so that each has a name.
     return nn.Sequential(OrderedDict(
-        normalise=Normalise(32),
+        normalise=imagenet(32),
         features=net.features,  # (b, 1280, h / 32, w / 32)
         pool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),  # (b, 1280)

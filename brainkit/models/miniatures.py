@@ -20,38 +20,15 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from brainkit._inputs import check_images
 from brainkit.models.neocognitron import neocognitron
+from brainkit.models.normalise import Normalise
 
 __all__ = ["alexnet", "lenet", "neocognitron", "resnet", "vgg"]
 
 
-class Normalise(nn.Module):
-    """Images in [0, 1] to roughly zero mean and unit spread: (x - mean) / std, fixed.
-
-    Args:
-        mean, std: of pixel values.
-        channels: of the images.
-        side: of the images in pixels.
-
-    Raises:
-        ValueError: on the forward pass, for anything but a batch (b, channels, side, side) in
-            [0, 1], of the net's own floating type.
-    """
-
-    def __init__(self, mean: float = 0.5, std: float = 0.25, channels: int = 1, side: int = 64):
-        super().__init__()
-        self.mean, self.std, self.channels, self.side = mean, std, channels, side
-        # Empty, but of the floating type that the net is cast to: the check has to know it.
-        self.register_buffer("kind", torch.empty(0), persistent=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (b, c, s, s) -> (b, c, s, s)
-        if not torch.jit.is_scripting():
-            check_images(x, self.channels, self.side, dtype=self.kind.dtype)
-        return (x - self.mean) / self.std
-
-    def extra_repr(self) -> str:
-        return f"mean={self.mean}, std={self.std}"
+def _normalise(channels: int) -> Normalise:
+    """Roughly zero mean and unit spread, for 64-pixel images."""
+    return Normalise(0.5, 0.25, channels, side=64)
 
 
 # --- LeNet ---------------------------------------------------------------------------------------
@@ -77,7 +54,7 @@ class LeNet(nn.Module):
 
     def __init__(self, n_classes: int = 8, in_channels: int = 1):
         super().__init__()
-        self.normalise = Normalise(channels=in_channels)
+        self.normalise = _normalise(in_channels)
         self.c1 = nn.Conv2d(in_channels, 6, 5)  # (n, 6, 60, 60)
         self.s2 = SubSample(6)  # (n, 6, 30, 30)
         self.c3 = nn.Conv2d(6, 16, 5)  # (n, 16, 26, 26)
@@ -119,7 +96,7 @@ class AlexNet(nn.Module):
         def normalised() -> nn.Module:
             return nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0) if local_response else nn.Identity()
 
-        self.normalise = Normalise(channels=in_channels)
+        self.normalise = _normalise(in_channels)
         self.features = nn.Sequential(  # (n, 1, 64, 64)
             nn.Conv2d(in_channels, 16, 9, stride=2, padding=4),  # (n, 16, 32, 32)
             nn.ReLU(),
@@ -167,7 +144,7 @@ class VGG(nn.Module):
         dropout: float = 0.5,
     ):
         super().__init__()
-        self.normalise = Normalise(channels=in_channels)
+        self.normalise = _normalise(in_channels)
         layers: list[nn.Module] = []
         channels = in_channels
         for stack in stacks:
@@ -238,7 +215,7 @@ class ResNet(nn.Module):
         super().__init__()
         if len(widths) != len(blocks):
             raise ValueError(f"{len(widths)} widths for {len(blocks)} stages; give one each")
-        self.normalise = Normalise(channels=in_channels)
+        self.normalise = _normalise(in_channels)
         self.stem = nn.Sequential(  # (n, 1, 64, 64)
             nn.Conv2d(in_channels, widths[0], 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(widths[0]),

@@ -7,7 +7,8 @@ import torchvision
 from torch import nn
 
 from brainkit.data import AssetError
-from brainkit.models.classics import PUBLISHED, Normalise, published
+from brainkit.models.classics import PUBLISHED, published
+from brainkit.models.normalise import imagenet
 
 __all__ = ["published_or_standin", "untrained"]
 
@@ -60,7 +61,7 @@ def untrained(name: str, seed: int = 0) -> nn.Sequential:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = _ARCHITECTURES[name](weights=None)
-    parts = OrderedDict(normalise=Normalise(), features=net.features)
+    parts = OrderedDict(normalise=imagenet(), features=net.features)
     if name == "mobilenet_v2":
         parts |= dict(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(),
                       classifier=net.classifier)
