@@ -1,42 +1,23 @@
-"""CORnet against numbers from running the originals (tests/fixtures/models/README.md)."""
+"""CORnet against numbers from running the originals (tests/model_recipe.py says on what)."""
 
-import importlib.util
-import json
-from pathlib import Path
+import hashlib
 
 import numpy as np
 import pytest
 import torch
+from model_recipe import FIXTURES, close, filled, image, meta, part
 from torch import nn
 
 from brainkit.features import record
 from brainkit.models import cornet
 
-FIXTURES = Path(__file__).parent / "fixtures/models"
-META = json.loads((FIXTURES / "cornet_meta.json").read_text())
-
-_spec = importlib.util.spec_from_file_location("recipe", FIXTURES / "recipe.py")
-recipe = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(recipe)
-
+META = meta("cornet")
 MAKERS = {"s": cornet.cornet_s, "z": cornet.cornet_z, "rt": cornet.cornet_rt}
-TOLERANCE = 1e-5  # of the largest value, as the fixtures' README suggests
-
-
-def filled(net):
-    """The net with every entry of its state as the fixtures' recipe makes it."""
-    state = {}
-    for key, value in net.state_dict().items():
-        counter = key.endswith("num_batches_tracked")
-        state[key] = torch.tensor(0) if counter else torch.from_numpy(
-            recipe.fill(key, tuple(value.shape)))  # fmt: skip
-    net.load_state_dict(state)
-    return net.eval()
 
 
 @pytest.fixture(scope="module")
 def images():
-    return torch.from_numpy(recipe.image(2, 224))
+    return image(2, 224)
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +26,8 @@ def nets():
     return {name: filled(make(normalise=None)) for name, make in MAKERS.items()}
 
 
-def close(got, want, tolerance=TOLERANCE):
-    want = np.asarray(want)
-    assert tuple(got.shape) == want.shape
-    assert np.abs(got.detach().numpy() - want).max() <= tolerance * np.abs(want).max()
-
-
-def part(maps, channels=8, places=7):
-    """The channels and places that the fixtures keep of (b, c, h, w)."""
-    c, h, w = (np.linspace(0, n - 1, k).astype(int)
-               for n, k in zip(maps.shape[1:], (channels, places, places), strict=True))
-    return maps[:, c][:, :, h][:, :, :, w]
+def test_the_recipes_image_is_the_fixtures(images):
+    assert hashlib.sha256(images.numpy().tobytes()).hexdigest() == META["input"]["sha256"]
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -131,7 +103,7 @@ def test_normalisation_is_inside(nets, name):
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_compiles_in_one_graph_and_leaves_no_trace_of_a_pass(nets, name):
-    images = torch.from_numpy(recipe.image(1, 64))
+    images = image(1, 64)
     compiled = torch.compile(nets[name], backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(images), nets[name](images))
     if name == "s":
