@@ -9,7 +9,7 @@ import torch
 from model_recipe import FIXTURES, close, image, meta, part, unit
 
 from brainkit.features import record
-from brainkit.models import vonenet
+from brainkit.models import vone_backends, vonenet
 from brainkit.models.vonenet import VOneBlock, VOneNet, gabor_parameters
 
 META = meta("vone")
@@ -130,6 +130,9 @@ def test_published_kernels_load_with_colours_that_differ_in_a_pair(block, images
               for name in ("q0", "q1"))
     simple, pair = q0[:, :256].relu(), (q0[:, 256:]**2 + q1[:, 256:]**2).sqrt() / 2**0.5
     close(loaded(images), 25 * torch.cat([simple, pair], 1), 2e-5)
+    first, second = loaded.linear(images)
+    close(first, q0, 2e-5)
+    close(second, q1[:, 256:], 2e-5)
 
 
 def test_kernels_over_several_channels_load_as_well():
@@ -226,3 +229,26 @@ def test_wrong_settings_are_named():
         VOneBlock(**SMALL)(torch.rand(1, 1, 64, 64))
     with pytest.raises(ValueError, match="no VOneBlock"), vonenet.noise(torch.nn.ReLU(), None):
         pass
+
+
+# --- Whole nets ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("make", "case"), [
+    (vone_backends.vone_resnet50, "keys_resnet50"),
+    (vone_backends.vone_cornet_s, "keys_cornets"),
+    (vone_backends.vone_alexnet, "keys_alexnet"),
+])
+def test_whole_nets_have_the_originals_keys_and_take_images(make, case):
+    net = make().eval()
+    said = META[case]
+    assert {k: list(v.shape) for k, v in net.state_dict().items()} == dict(said["keys"])
+    assert sum(p.numel() for p in net.parameters()) == said["n_params"]
+    assert sum(p.numel() for p in net.parameters() if p.requires_grad) == said["n_trainable"]
+    images = torch.rand(2, 3, 96, 96)
+    with torch.no_grad(), vonenet.fixed_noise(0):
+        assert net(images).shape == (2, 1000)
+        torch.testing.assert_close(
+            net.model(net.bottleneck(net.vone_block(2 * images - 1))), net(images))
+    with pytest.raises(ValueError, match="bytes divided by 255"):
+        net(255 * images)

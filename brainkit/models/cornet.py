@@ -162,19 +162,20 @@ class Decoder(nn.Module):
 
 
 class _Areas(nn.Module):
-    """What the three have in common: normalisation in front, four areas, a decoder."""
+    """What the three have in common: normalisation in front, areas, a decoder."""
 
     def __init__(self, areas: Sequence[nn.Module], widths: Sequence[int], n_classes: int,
                  normalise: nn.Module | None):  # fmt: skip
         super().__init__()
         self.normalise = nn.Identity() if normalise is None else normalise
-        for name, area in zip(AREAS, areas, strict=True):
+        self.areas = AREAS[-len(areas):]  # a net whose V1 is another's has the last three
+        for name, area in zip(self.areas, areas, strict=True):
             self.add_module(name, area)
         self.decoder = Decoder(widths[-1], n_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.normalise(images)
-        for name in AREAS:
+        for name in self.areas:
             x = getattr(self, name)(x)
         return self.decoder(x)
 
@@ -188,6 +189,7 @@ class CORnetS(_Areas):
         in_channels, n_classes: of images and labels.
         scale: how many times wider a block is inside.
         normalise: the module that comes first; none if not given.
+        v1: False leaves V1 out: what comes in is then its answer, (b, widths[0], s / 4, s / 4).
 
     Source: Kubilius et al. 2019, figure 1 and section 2; as initialised by its authors.
     """
@@ -200,13 +202,15 @@ class CORnetS(_Areas):
         n_classes: int = 1000,
         scale: int = 4,
         normalise: nn.Module | None = None,
+        v1: bool = True,
     ):
         if len(widths) != 4 or len(times) != 3:
             raise ValueError(f"widths {tuple(widths)} and times {tuple(times)}: give four widths "
                              "(V1, V2, V4, IT) and three times (V2, V4, IT)")  # fmt: skip
         blocks = [CORblock(*ends, t, scale)
                   for ends, t in zip(pairwise(widths), times, strict=True)]  # fmt: skip
-        super().__init__([Stem(in_channels, widths[0]), *blocks], widths, n_classes, normalise)
+        stem = [Stem(in_channels, widths[0])] if v1 else []
+        super().__init__([*stem, *blocks], widths, n_classes, normalise)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 fan_out = module.out_channels * math.prod(module.kernel_size)
@@ -271,7 +275,7 @@ class CORnetRT(_Areas):
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.normalise(images)
-        areas = [getattr(self, name) for name in AREAS]
+        areas = [getattr(self, name) for name in self.areas]
         states, (height, width) = [], x.shape[2:]
         for area in areas:
             height, width = area.size_after(height), area.size_after(width)

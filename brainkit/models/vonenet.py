@@ -15,101 +15,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from scipy.stats import norm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainkit.models.gabors import gabor
+from brainkit.models.v1_neurons import gabor_parameters
 
 __all__ = ["VOneBlock", "VOneNet", "draws", "fixed_noise", "gabor_parameters", "noise"]
-
-# Counts of neurons by property. Orientation, degrees: De Valois, Yund & Hepler 1982 (Vision
-# Research 22, 531).
-ORIENTATIONS = (-22.5, 22.5, 67.5, 112.5, 157.5), (66, 49, 77, 54)
-# Preferred spatial frequency, cycles per degree: De Valois, Albrecht & Thorell 1982 (Vision
-# Research 22, 545).
-FREQUENCIES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0), (4, 4, 8, 25, 32, 26, 28, 12)
-# Width across the stripes (rows) and along them (columns), in cycles of the grating: Ringach 2002
-# (Journal of Neurophysiology 88, 455).
-WIDTH_EDGES = 10 ** np.linspace(-1, 0.2, 6)
-WIDTHS = np.array(
-    [[2, 0, 1, 0, 0], [8, 9, 4, 1, 0], [1, 2, 19, 17, 3], [0, 0, 1, 7, 4], [0, 0, 0, 0, 0]]
-)
-
-
-# --- The bank ------------------------------------------------------------------------------------
-
-
-def _quantile(u: np.ndarray, counts: Sequence[float], edges: np.ndarray) -> np.ndarray:
-    """Inverse of the piecewise-linear distribution function of a histogram, at u in [0, 1)."""
-    counts = np.asarray(counts, float)
-    return np.interp(u, np.concatenate([[0], np.cumsum(counts / counts.sum())]), edges)
-
-
-def gabor_parameters(
-    n: int,
-    seed: int = 0,
-    sf_corr: float = 0.75,
-    sf_max: float = 9,
-    sf_min: float = 0,
-    uniform: bool = False,
-) -> np.ndarray:
-    """The original's bank: n Gabors drawn from distributions of V1 neurons.
-
-    Args:
-        n: how many filters.
-        seed: of numpy's legacy generator; its global state is left alone.
-        sf_corr: correlation of the normal scores of spatial frequency and of width across the
-            stripes (Schiller, Finlay & Volman 1976: .75).
-        sf_max, sf_min: bounds on spatial frequency, cycles per degree; whole bins of the
-            histogram are left out (9 and 0: none).
-        uniform: every property flat over its range instead (the paper's control).
-
-    Returns:
-        (5, n) float64, rows: spatial frequency (cycles per degree), orientation and phase
-        (degrees), and the Gaussian window's standard deviations across and along the stripes, in
-        cycles of the grating (nx, ny).
-
-    Raises:
-        ValueError: n < 1, a correlation outside [-1, 1], or bounds that leave no bin.
-
-    Source: Dapello et al. 2020, section 3 and supplement B.
-    """
-    edges, counts = (np.asarray(v, float) for v in FREQUENCIES)
-    kept = np.flatnonzero((edges <= sf_max) & (edges >= sf_min))
-    if int(n) != n or n < 1:
-        raise ValueError(f"n={n}: give the number of filters, 1 or more")
-    if not -1 <= sf_corr <= 1:
-        raise ValueError(f"sf_corr={sf_corr} is a correlation; give -1 to 1")
-    if len(kept) < 2:
-        raise ValueError(
-            f"sf_min={sf_min} and sf_max={sf_max} leave no spatial frequency; whole bins count, "
-            f"whose edges are {', '.join(f'{edge:g}' for edge in edges)} cycles per degree"
-        )
-    edges, counts = np.log2(edges[kept]), counts[kept[0] : kept[-1]]
-    log_widths = np.log10(WIDTH_EDGES)
-    # The order of the draws is the original's: with its seeds they give its filters.
-    random = np.random.RandomState(seed)
-    phase = 360 * random.rand(n)
-    turn = random.rand(n)
-    if uniform:
-        flat = np.ones(len(counts))
-        across = random.rand(n)
-        frequency = random.rand(n)
-        nx = 10 ** np.interp(across, [0, 1], log_widths[[0, -1]])
-        ny = 10 ** np.interp(random.rand(n), [0, 1], log_widths[[0, -1]])
-        return np.stack([2 ** _quantile(frequency, flat, edges), 180 * turn, phase, nx, ny])
-    orientation = _quantile(turn, ORIENTATIONS[1], np.asarray(ORIENTATIONS[0]))
-    orientation[orientation < 0] += 180
-    scores = norm.cdf(random.multivariate_normal([0, 0], [[1, sf_corr], [sf_corr, 1]], n))
-    nx = 10 ** _quantile(scores[:, 0], WIDTHS.sum(1), log_widths)
-    frequency = 2 ** _quantile(scores[:, 1], counts, edges)
-    along = random.rand(n)
-    row = np.searchsorted(WIDTH_EDGES, nx, side="right") - 1
-    ny = np.array([10 ** _quantile(u, WIDTHS[r], log_widths)
-                   for u, r in zip(along, row, strict=True)])  # fmt: skip
-    return np.stack([frequency, orientation, phase, nx, ny])
-
 
 # --- Noise ---------------------------------------------------------------------------------------
 
@@ -260,55 +172,86 @@ class VOneBlock(nn.Module):
         self.register_load_state_dict_post_hook(_pack_again)
 
     def _pack(self) -> None:
-        """Lay the filters out by the channel they read: a third of the dense work, or less.
+        """Lay the filters out by the channel they read: a quarter of the dense work.
 
-        The second of a pair is needed for complex cells only. Kernels that read several channels
-        are kept dense.
+        The second filter of a pair is needed for complex cells only. Filters over several
+        channels make a group of their own. Gains are multiplied into the kernels.
         """
-        first, second = self.simple_conv_q0.weight, self.simple_conv_q1.weight
-        # (n + complex, in, k, k), and which channels each reads: (n + complex, in)
-        dense = torch.cat([first, second[self.simple_channels :]]).detach()
-        reads = dense.abs().amax((2, 3)) > 0
-        order, packed, self._groups = [], [], []
-        for channel in range(self.in_channels):
-            of_it = torch.where(reads[:, channel] & (reads.sum(1) == 1))[0]
-            if len(of_it):
-                packed.append(dense[of_it, channel])
-                order.append(of_it)
-                self._groups.append((channel, len(of_it)))
-        rest = torch.where(reads.sum(1) != 1)[0]
-        if len(rest):
-            order.append(rest)
-        k = dense.shape[-1]
-        packed = torch.cat(packed)[:, None] if packed else dense.new_zeros(0, 1, k, k)
-        self.register_buffer("_packed", packed, persistent=False)
-        self.register_buffer("_dense", dense[rest], persistent=False)
-        self.register_buffer("_order", torch.argsort(torch.cat(order)), persistent=False)
+        simple, k = self.simple_channels, self.simple_conv_q0.weight.shape[-1]
+        gain = torch.full((simple + self.complex_channels, 1, 1, 1), float(self.k_exc))
+        gain[simple:] /= math.sqrt(2)
+        banks = [bank.weight.detach() * gain.to(bank.weight)
+                 for bank in (self.simple_conv_q0, self.simple_conv_q1)]  # fmt: skip
+        reads = [_channel_read(bank) for bank in banks]
+        self._groups, kernels, several, outputs, seconds = [], [], banks[0][:0], [], []
+        for channel in range(-1, self.in_channels):  # -1: those that read several
+            first, second = (torch.where(read == channel)[0] for read in reads)
+            second = second[second >= simple]
+            if not len(first) + len(second):
+                continue
+            found = torch.cat([banks[0][first], banks[1][second]])
+            if channel < 0:
+                several = found
+            else:
+                kernels.append(found[:, channel, None])
+            n_simple = int((first < simple).sum())
+            self._groups.append((channel, n_simple, len(first) - n_simple, len(second)))
+            outputs.append(first)
+            seconds.append(second)
+        packed = torch.cat(kernels) if kernels else banks[0].new_zeros(0, 1, k, k)
+        first, second = torch.cat(outputs), torch.cat(seconds)
+        first = torch.cat([first[first < simple], first[first >= simple]])
+        # Mostly the two of a pair read one channel, and so meet in one group already.
+        self._paired = all(torch.equal(a[a >= simple], b)
+                           for a, b in zip(outputs, seconds, strict=True))  # fmt: skip
+        meets = torch.argsort(second)[first[simple:] - simple]
+        for name, value in (("packed", packed), ("several", several), ("meets", meets),
+                            ("order", torch.argsort(first))):  # fmt: skip
+            self.register_buffer(f"_{name}", value, persistent=False)
+
+    def _convolve(self, x: Tensor) -> list[tuple[Tensor, ...]]:
+        """Of each group: simple cells, first and second of its complex cells', times the gain."""
+        padding = self._packed.shape[-1] // 2
+        sizes = [sum(group[1:]) for group in self._groups if group[0] >= 0]
+        kernels, found = iter(self._packed.split(sizes)), []
+        for channel, *parts in self._groups:
+            one = channel >= 0
+            maps = F.conv2d(x[:, channel, None] if one else x,
+                            next(kernels) if one else self._several,
+                            None, self.stride, padding)  # fmt: skip
+            found.append(maps.split(parts, 1))
+        return found
 
     def linear(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Responses of the linear filters: all first ones (b, n, h, w), and the complex cells'
-        second ones (b, complex, h, w)."""
-        padding = self._packed.shape[-1] // 2
-        kernels, found = self._packed.split([n for _, n in self._groups]), []
-        for (channel, _), kernel in zip(self._groups, kernels, strict=True):
-            found.append(F.conv2d(x[:, channel, None], kernel, None, self.stride, padding))
-        if len(self._dense):
-            found.append(F.conv2d(x, self._dense, None, self.stride, padding))
-        both = torch.cat(found, 1).index_select(1, self._order)
-        n = self.simple_channels + self.complex_channels
-        return both[:, :n], both[:, n:]
+        """What the filters answer, before rectification and gain.
+
+        x: (b, in, h, w). Returns all first filters' answers (b, simple + complex, h/4, w/4) and
+        those of the complex cells' second filters (b, complex, h/4, w/4).
+        """
+        simple, first, second = (
+            torch.cat(part, 1) for part in zip(*self._convolve(x), strict=True)
+        )
+        n, root = self.simple_channels, math.sqrt(2)
+        first = torch.cat([simple, root * first], 1).index_select(1, self._order)
+        second = root * second.index_select(1, self._meets[self._order[n:] - n])
+        return first / self.k_exc, second / self.k_exc
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise ValueError(
                 f"a VOneBlock takes (b, {self.in_channels}, h, w), not {tuple(x.shape)}"
             )
-        first, second = self.linear(x)
-        simple = first[:, : self.simple_channels].relu()
-        # Without the 1e-12 the root has no gradient where an image is blank.
-        energy = first[:, self.simple_channels :].square() + second.square()
-        cells = torch.cat([simple, torch.sqrt(energy / 2 + 1e-12)], 1)
-        return self.output(self._noisy(self.rates(self.k_exc * cells)))
+        simple, first, second = zip(*self._convolve(x), strict=True)
+        if not self._paired:
+            first = [torch.cat(first, 1)]
+            second = [torch.cat(second, 1).index_select(1, self._meets)]
+        cells = [part.relu() for part in simple]
+        # Without the small number the root has no gradient where an image is blank.
+        small = x.new_tensor(1e-12 * self.k_exc**2)
+        cells += [torch.addcmul(small, a, a).addcmul(b, b).sqrt()
+                  for a, b in zip(first, second, strict=True)]  # fmt: skip
+        rates = torch.cat(cells, 1).index_select(1, self._order)
+        return self.output(self._noisy(self.rates(rates)))
 
     def _noisy(self, rates: Tensor) -> Tensor:
         if self.noise is None:
@@ -329,6 +272,12 @@ class VOneBlock(nn.Module):
     def extra_repr(self) -> str:
         return (f"simple={self.simple_channels}, complex={self.complex_channels}, "
                 f"stride={self.stride}, noise={self.noise!r}")  # fmt: skip
+
+
+def _channel_read(bank: Tensor) -> Tensor:
+    """The one channel each filter of (n, in, k, k) reads: (n,); -1 where it is not one."""
+    reads = bank.abs().amax((2, 3)) > 0
+    return torch.where(reads.sum(1) == 1, reads.int().argmax(1), -1)
 
 
 def _pack_again(block: VOneBlock, _) -> None:
