@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks pages bootstrap retest clean distclean
+.PHONY: help book test lint unit notebooks pages bootstrap retest zoo clean distclean
 MAKEFLAGS += --no-print-directory
 
 # The first Python that is new enough; name another with `make book PYTHON=/path/to/python`.
@@ -31,6 +31,7 @@ help:
 	@echo "make unit        the unit tests alone            make notebooks   execute what changed"
 	@echo "make lint        ruff, and no stored outputs     make pages       the tests of the built pages"
 	@echo "make retest      make test, nothing remembered   make bootstrap   rewrite the notebooks' first cell"
+	@echo "make zoo         train the shipped nets again, those that are missing"
 	@echo "make clean       remove build/                   make distclean   remove .venv/ as well"
 	@echo ""
 	@echo "Settings: PYTHON=python3.12 (which Python makes .venv)  JOBS=2 (notebooks at once)"
@@ -71,6 +72,11 @@ retest:
 bootstrap: environment
 	@$(RUN) tools/bootstrap.py
 	@$(RUN) tools/clean_notebooks.py
+
+# Makes the shipped nets that are missing; interrupted, it goes on where it stopped.
+zoo: environment
+	@$(RUN) -m brainkit.training miniatures
+	@$(RUN) -m brainkit.training zoo
 
 clean:
 	rm -rf build

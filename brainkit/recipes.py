@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import platform
 import sys
 import time
@@ -19,7 +20,7 @@ from typing import Any
 import torch
 import yaml
 
-from brainkit import objects
+from brainkit import attacks, objects
 from brainkit.models import size, zoo
 from brainkit.training import Recipe, evaluate, fit
 
@@ -36,7 +37,8 @@ def read(recipe: str) -> dict[str, Any]:
 
     Returns:
         {"data": ..., "families": {name: {"architecture", "options", "training"}}, "seeds": [...]}
-        with the file's defaults filled in.
+        with the file's defaults filled in. A family trained against attacks has "against" too,
+        the settings of `brainkit.attacks.pgd`.
     """
     path = Path(recipe) if recipe.endswith(".yml") else RECIPES / f"{recipe}.yml"
     if not path.exists():
@@ -49,7 +51,7 @@ def read(recipe: str) -> dict[str, Any]:
     families = {}
     for name, family in content["families"].items():
         training = family.get("training", {})
-        if "unlabelled" not in training:
+        if not {"unlabelled", "untrained"} & set(training):
             settings = {**content.get("training", {}), **training}
             training = asdict(Recipe().with_settings(**settings))
         families[name] = {
@@ -57,6 +59,8 @@ def read(recipe: str) -> dict[str, Any]:
             "options": family.get("options", {}),
             "training": training,
         }
+        if "against" in family:
+            families[name]["against"] = family["against"]
     return {"data": content["data"], "families": families, "seeds": content["seeds"]}
 
 
@@ -126,12 +130,15 @@ def make(
     checkpoint = directory / f"{name}-seed{seed}.unfinished"
     if "unlabelled" in family["training"]:
         history = _learn_unlabelled(model, data.train(), seed, **family["training"])
+    elif family["training"].get("untrained"):
+        history = []
     else:
         history = fit(
             model,
             data.train(),
             Recipe(**family["training"]),
             seed=seed,
+            objective=_objective(**family["against"]) if "against" in family else None,
             checkpoint=checkpoint,
             device=device,
             progress=progress,
@@ -157,6 +164,20 @@ def make(
     about = _save_verified(model, about, full, data, name, seed, directory)
     checkpoint.unlink(missing_ok=True)
     return about
+
+
+def _objective(**attack) -> functools.partial:
+    """The loss on attacked images (Madry et al. 2018), as `fit` takes it."""
+    return functools.partial(_on_attacked, **attack)
+
+
+def _on_attacked(model, images, labels, **attack) -> tuple[torch.Tensor, torch.Tensor]:
+    model.eval()  # its running statistics are those of the images it is trained on, attacked
+    whole = getattr(model, "module", model)  # several processes: only training is averaged
+    attacked = attacks.pgd(whole, images, labels, **attack)
+    model.train()
+    logits = model(attacked)
+    return torch.nn.functional.cross_entropy(logits, labels), logits
 
 
 def _learn_unlabelled(model, train: objects.ObjectSet, seed: int, unlabelled: int) -> list[dict]:
@@ -194,10 +215,12 @@ def _save_verified(model, about, full, data, name, seed, directory) -> dict:
 
 
 def _accuracies(model: torch.nn.Module, data: ObjectData) -> dict[str, dict]:
-    return {
-        variation: evaluate(model, test.images, test.labels)._asdict()
-        for variation, test in data.tests().items()
-    }
+    found = {}
+    for variation, test in data.tests().items():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # a noisy net gets the same draws whenever it is asked
+            found[variation] = evaluate(model, test.images, test.labels)._asdict()
+    return found
 
 
 def _device_name(device: str) -> str:

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from brainkit import _checkpoint
+from brainkit import _checkpoint, _processes
 from brainkit._inputs import check_logits, pair
 
 __all__ = ["Accuracy", "Recipe", "evaluate", "fit", "wilson"]
@@ -189,6 +189,11 @@ def fit(
 
     The net is left in eval mode, on `device`, its weights in channels-last layout.
 
+    Under torchrun the processes share each batch, so that more of them give the same steps in
+    less time; normalisations see each process' part, and dropout and noise differ between them,
+    so the weights are those of one process only in kind. All keep the same weights; the first
+    writes the checkpoint and shows the bar.
+
     Args:
         model: images (n, c, h, w) in [0, 1] to logits (n, classes).
         data: an `ObjectSet`, or a pair (images, labels): (n, c, h, w) in [0, 1] and (n,), class
@@ -226,34 +231,47 @@ def fit(
             "`models.load` is frozen: call `model.requires_grad_()` first"
         )
     device = torch.device(device) if device else next(model.parameters()).device
+    processes, device = _processes.join(device)
     path = Path(checkpoint) if checkpoint else None
     identity = path and _checkpoint.identify(
         recipe, seed, model, (images, labels), held_out, objective
     )
+    if identity and processes.size > 1:
+        identity["processes"] = processes.size
     # Channels-last is the layout in which a CPU's and a GPU's convolutions are quickest.
     model.to(device, memory_format=torch.channels_last)
     objective = objective or _cross_entropy(recipe.label_smoothing, int(labels.max()))
     optimiser = _optimiser(model, recipe)
     history = _checkpoint.resume(path, identity, model, optimiser, device) if path else []
+    processes.wait()  # nobody writes what another has yet to read
+    trained = processes.wrap(model)
 
     epochs = range(len(history), recipe.epochs)
     bar = tqdm(epochs, initial=len(history), total=recipe.epochs, unit="epoch",
-               disable=not progress, leave=False)  # fmt: skip
+               disable=not progress or processes.rank > 0, leave=False)  # fmt: skip
     with _deterministic(device):
         for epoch in bar:
-            row = _epoch(model, images, labels, recipe, optimiser, objective, epoch, seed, device)
+            row = _epoch(trained, images, labels, recipe, optimiser, objective, epoch, seed,
+                         device, processes)  # fmt: skip
+            processes.agree(model)
             if held_out is not None:
                 row["validation"] = evaluate(model, held_out).value
             history.append(row)
             bar.set_postfix(loss=f"{row['loss']:.3f}", accuracy=f"{row['accuracy']:.3f}")
-            if path:
+            if path and processes.rank == 0:
                 _checkpoint.save(path, identity, model, optimiser, history)
+            processes.wait()
     model.eval()
     return history
 
 
-def _epoch(model, images, labels, recipe, optimiser, objective, epoch, seed, device) -> dict:
-    """One pass. All chance in it comes from (seed, epoch), which is what makes resuming exact."""
+def _epoch(
+    model, images, labels, recipe, optimiser, objective, epoch, seed, device, processes
+) -> dict:
+    """One pass. All chance in it comes from (seed, epoch), which is what makes resuming exact.
+
+    Among several processes also from the rank, but not the order and the mirroring of the images.
+    """
     model.train()
     start, cpu_start = time.perf_counter(), time.process_time()
     steps = math.ceil(len(labels) / recipe.batch_size)
@@ -262,23 +280,30 @@ def _epoch(model, images, labels, recipe, optimiser, objective, epoch, seed, dev
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(1_000_003 * seed + epoch)
         order = torch.randperm(len(labels))
+        common = None  # torch's own generator
+        if processes.size > 1:
+            common = torch.Generator().manual_seed(1_000_003 * seed + epoch)
+            torch.manual_seed(1_000_003 * (1_000_003 * seed + epoch) + processes.rank)
         for step, batch in enumerate(order.split(recipe.batch_size)):
             lr = recipe.learning_rate((epoch + step / steps) / recipe.epochs)
             for group in optimiser.param_groups:
                 group["lr"] = lr
-            x, y = images[batch], labels[batch]  # (b, c, h, w), (b,)
+            if len(batch) < processes.size:  # at the end, fewer images than processes
+                continue
+            mirrored = torch.rand(len(batch), generator=common) < 0.5 if recipe.flip else None
+            part = processes.share(torch.arange(len(batch)))
+            x, y = images[batch[part]], labels[batch[part]]  # (b, c, h, w), (b,)
             if recipe.flip:
-                mirrored = torch.rand(len(x)) < 0.5
-                x = torch.where(mirrored[:, None, None, None], x.flip(-1), x)
+                x = torch.where(mirrored[part, None, None, None], x.flip(-1), x)
             x = x.to(device, memory_format=torch.channels_last)
             y = y.to(device)
             optimiser.zero_grad(set_to_none=True)
             loss, logits = objective(model, x, y)
-            loss.backward()
+            (loss * processes.weight(part, batch)).backward()
             optimiser.step()
             correct = (logits.detach().argmax(1) == y).sum()
             total += torch.stack([loss.detach().double() * len(y), correct.double()])
-    loss, accuracy = (total / len(labels)).tolist()
+    loss, accuracy = (processes.total(total) / len(labels)).tolist()
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the loss became {loss} in epoch {epoch}: "

@@ -109,7 +109,8 @@ def test_noise_is_the_originals(images, monkeypatch, case, settings):
     want = np.load(FIXTURES / "vone_block.npz")
     field = (unit(2 * 512 * 56 * 56, 99) * np.sqrt(3)).astype(np.float32)
     noisy = VOneBlock(colours=torch.arange(512) % 3, **settings)
-    monkeypatch.setattr(noisy, "_field", lambda like: torch.from_numpy(field).view(like.shape))
+    field = torch.from_numpy(field)
+    monkeypatch.setattr(noisy.noise, "_field", lambda like: field.view(like.shape))
     maps = noisy(images)
     close(part(maps, 16, 8), want[f"noise_{case}.sub"], 2e-5)
     close(maps.mean((2, 3)), want[f"noise_{case}.chmean"], 2e-5)
@@ -184,8 +185,8 @@ def test_variance_of_the_noise_is_its_mean():
     small = VOneBlock(**SMALL, k_exc=2000)
     x = torch.randn(1, 3, 64, 64).expand(400, -1, -1, -1)
     found = record(small, ["rates", "output"], x)
-    rates = small.noise_scale * found["rates"][0] + small.noise_level
-    spikes = small.noise_scale * found["output"] + small.noise_level
+    scale, level = small.noise.scale, small.noise.level
+    rates, spikes = scale * found["rates"][0] + level, scale * found["output"] + level
     high = rates > 25  # far from the rectification at 0
     assert high.sum() > 50
     fano = spikes.var(0)[high] / spikes.mean(0)[high]
@@ -199,7 +200,7 @@ def test_noise_is_on_in_both_modes_and_can_be_switched_and_fixed(training):
     assert not torch.equal(small(x), small(x))
     with vonenet.noise(small, None):
         assert torch.equal(small(x), small(x))
-    assert small.noise == "neuronal"
+    assert small.noise.mode == "neuronal"
     with vonenet.fixed_noise(0):
         one = small(x)
         assert torch.equal(one, small(x))
@@ -227,7 +228,7 @@ def test_wrong_settings_are_named():
         VOneBlock(**SMALL, colours=[0, 1, 3] * 4)
     with pytest.raises(ValueError, match=r"takes \(b, 3, h, w\)"):
         VOneBlock(**SMALL)(torch.rand(1, 1, 64, 64))
-    with pytest.raises(ValueError, match="no VOneBlock"), vonenet.noise(torch.nn.ReLU(), None):
+    with pytest.raises(ValueError, match="no Noise layer"), vonenet.noise(torch.nn.ReLU(), None):
         pass
 
 

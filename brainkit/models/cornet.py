@@ -64,23 +64,26 @@ class CORblock(nn.Module):
         in_channels, out_channels: of the area below and of this one.
         times: steps, 1 or more.
         scale: how many times wider the block is inside.
+        tied: False gives each step convolutions of its own, conv1_0, conv1_1 ...: no recurrence
+            any more, but a feed-forward area as deep.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, times: int, scale: int = 4):
+    def __init__(
+        self, in_channels: int, out_channels: int, times: int, scale: int = 4, tied: bool = True
+    ):
         super().__init__()
         if times < 1:
             raise ValueError(f"times={times}: an area runs at least once")
-        self.times = times
+        self.times, self.tied = times, tied
         inside = out_channels * scale
         self.conv_input = nn.Conv2d(in_channels, out_channels, 1, bias=False)
         self.skip = nn.Conv2d(out_channels, out_channels, 1, stride=2, bias=False)
         self.norm_skip = nn.BatchNorm2d(out_channels)
-        self.conv1 = nn.Conv2d(out_channels, inside, 1, bias=False)
-        self.nonlin1 = nn.ReLU()
-        self.conv2 = Conv2d(inside, inside, 3, padding=1, bias=False)
-        self.nonlin2 = nn.ReLU()
-        self.conv3 = nn.Conv2d(inside, out_channels, 1, bias=False)
-        self.nonlin3 = nn.ReLU()
+        for end in [""] if tied else [f"_{t}" for t in range(times)]:
+            self.add_module(f"conv1{end}", nn.Conv2d(out_channels, inside, 1, bias=False))
+            self.add_module(f"conv2{end}", Conv2d(inside, inside, 3, padding=1, bias=False))
+            self.add_module(f"conv3{end}", nn.Conv2d(inside, out_channels, 1, bias=False))
+        self.nonlin1, self.nonlin2, self.nonlin3 = nn.ReLU(), nn.ReLU(), nn.ReLU()
         self.output = nn.Identity()
         for t in range(times):
             self.add_module(f"norm1_{t}", nn.BatchNorm2d(inside))
@@ -92,14 +95,18 @@ class CORblock(nn.Module):
         for t in range(self.times):
             first = t == 0
             skip = self.norm_skip(self.skip(x)) if first else x
-            x = self.nonlin1(self._norm(1, t)(self.conv1(x)))
-            x = self.nonlin2(self._norm(2, t)(self.conv2(x, stride=2 if first else 1)))
-            x = self._norm(3, t)(self.conv3(x))
+            x = self.nonlin1(self._at("norm1", t)(self._conv("conv1", t)(x)))
+            x = self._conv("conv2", t)(x, stride=2 if first else 1)
+            x = self.nonlin2(self._at("norm2", t)(x))
+            x = self._at("norm3", t)(self._conv("conv3", t)(x))
             x = self.output(self.nonlin3(x + skip))
         return x
 
-    def _norm(self, which: int, t: int) -> nn.Module:
-        return getattr(self, f"norm{which}_{t}")
+    def _at(self, name: str, t: int) -> nn.Module:
+        return getattr(self, f"{name}_{t}")
+
+    def _conv(self, name: str, t: int) -> nn.Module:
+        return getattr(self, name) if self.tied else self._at(name, t)
 
 
 class ConvArea(nn.Module):
@@ -190,6 +197,7 @@ class CORnetS(_Areas):
         scale: how many times wider a block is inside.
         normalise: the module that comes first; none if not given.
         v1: False leaves V1 out: what comes in is then its answer, (b, widths[0], s / 4, s / 4).
+        tied: False gives each time step weights of its own: the same depth without recurrence.
 
     Source: Kubilius et al. 2019, figure 1 and section 2; as initialised by its authors.
     """
@@ -203,11 +211,12 @@ class CORnetS(_Areas):
         scale: int = 4,
         normalise: nn.Module | None = None,
         v1: bool = True,
+        tied: bool = True,
     ):
         if len(widths) != 4 or len(times) != 3:
             raise ValueError(f"widths {tuple(widths)} and times {tuple(times)}: give four widths "
                              "(V1, V2, V4, IT) and three times (V2, V4, IT)")  # fmt: skip
-        blocks = [CORblock(*ends, t, scale)
+        blocks = [CORblock(*ends, t, scale, tied)
                   for ends, t in zip(pairwise(widths), times, strict=True)]  # fmt: skip
         stem = [Stem(in_channels, widths[0])] if v1 else []
         super().__init__([*stem, *blocks], widths, n_classes, normalise)

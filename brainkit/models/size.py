@@ -27,7 +27,8 @@ def macs(model: nn.Module, input_shape: Sequence[int]) -> int:
     """Multiply-accumulate operations of one forward pass on one image.
 
     Counts convolutions and linear layers, each time they run, which is what the field's tables
-    count; normalisation, activation and pooling are left out.
+    count; normalisation, activation and pooling are left out. A layer that convolves by other
+    means (a VOneBlock) says with `macs_per_place` what one place of its output takes.
 
     Args:
         model: any module that takes an image batch.
@@ -45,8 +46,10 @@ def macs(model: nn.Module, input_shape: Sequence[int]) -> int:
 
     def count(layer: nn.Module, _inputs, output: torch.Tensor) -> None:
         nonlocal total
-        # Each output value is one dot product with one filter (or one row of the matrix).
-        total += output[0].numel() * layer.weight[0].numel()
+        if (per_place := getattr(layer, "macs_per_place", None)) is not None:
+            total += output[0, 0].numel() * per_place
+        else:  # each output value is one dot product with one filter, or one row of the matrix
+            total += output[0].numel() * layer.weight[0].numel()
 
     reference = next(model.parameters(), torch.zeros(1))
     image = torch.zeros(1, *input_shape, device=reference.device, dtype=reference.dtype)
@@ -54,7 +57,7 @@ def macs(model: nn.Module, input_shape: Sequence[int]) -> int:
     hooks = [
         layer.register_forward_hook(count)
         for layer in model.modules()
-        if isinstance(layer, _WEIGHT_LAYERS)
+        if isinstance(layer, _WEIGHT_LAYERS) or hasattr(layer, "macs_per_place")
     ]
     try:
         model.eval()  # one image is not a batch: BatchNorm could not train on it

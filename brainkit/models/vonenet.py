@@ -21,16 +21,52 @@ from torch.nn import functional as F
 from brainkit.models.gabors import gabor
 from brainkit.models.v1_neurons import gabor_parameters
 
-__all__ = ["VOneBlock", "VOneNet", "draws", "fixed_noise", "gabor_parameters", "noise"]
+__all__ = ["Noise", "VOneBlock", "VOneNet", "draws", "fixed_noise", "gabor_parameters", "noise"]
 
 # --- Noise ---------------------------------------------------------------------------------------
 
 _fixed: list[int] = []  # seeds of the `fixed_noise` blocks that are open, the innermost last
 
 
+class Noise(nn.Module):
+    """V1's noise on rates (b, ...) of 0 or more; on in training and in eval mode.
+
+    Args:
+        mode: "neuronal": variance equal to the mean, in spikes of a counting window, then
+            rectified; "gaussian": the same standard deviation for all, rectified; None: nothing.
+        scale: neuronal: spikes for one unit of rate; gaussian: the standard deviation.
+        level: neuronal: spikes where the rate is 0.
+
+    Source: Dapello et al. 2020, section 3; there .35 and .07, fitted to macaque V1.
+    """
+
+    def __init__(self, mode: str | None = "neuronal", scale: float = 0.35, level: float = 0.07):
+        super().__init__()
+        self.mode, self.scale, self.level = _known(mode), scale, level
+
+    def forward(self, rates: Tensor) -> Tensor:
+        if self.mode is None:
+            return rates
+        field = self._field(rates)
+        if self.mode == "gaussian":
+            return (rates + self.scale * field).relu()
+        mean = self.scale * rates + self.level
+        spikes = mean + field * torch.sqrt(mean.relu() + 1e-4)
+        return ((spikes - self.level) / self.scale).relu()
+
+    def _field(self, like: Tensor) -> Tensor:
+        if not _fixed:
+            return torch.randn_like(like)
+        generator = torch.Generator(like.device).manual_seed(_fixed[-1])
+        return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+
+    def extra_repr(self) -> str:
+        return f"mode={self.mode!r}, scale={self.scale}, level={self.level}"
+
+
 @contextlib.contextmanager
 def fixed_noise(seed: int = 0) -> Iterator[None]:
-    """Within it every VOneBlock adds the same noise in each pass over a batch of one shape.
+    """Within it every `Noise` adds the same noise in each pass over a batch of one shape.
 
     So a stochastic net is a function, and the gradient of one draw is exact. Nests.
     """
@@ -43,21 +79,21 @@ def fixed_noise(seed: int = 0) -> Iterator[None]:
 
 @contextlib.contextmanager
 def noise(model: nn.Module, mode: str | None) -> Iterator[None]:
-    """Within it every VOneBlock of `model` has this noise: "neuronal", "gaussian" or None.
+    """Within it every `Noise` of `model` is of this mode: "neuronal", "gaussian" or None.
 
-    Raises ValueError for a model without a VOneBlock, or an unknown mode.
+    Raises ValueError for a model without noise to switch, or an unknown mode.
     """
-    blocks = [module for module in model.modules() if isinstance(module, VOneBlock)]
-    if not blocks:
-        raise ValueError(f"{type(model).__name__} has no VOneBlock, so no noise to switch")
-    before = [block.noise for block in blocks]
+    layers = [module for module in model.modules() if isinstance(module, Noise)]
+    if not layers:
+        raise ValueError(f"{type(model).__name__} has no Noise layer, so nothing to switch")
+    before = [layer.mode for layer in layers]
     try:
-        for block in blocks:
-            block.noise = _known(mode)
+        for layer in layers:
+            layer.mode = _known(mode)
         yield
     finally:
-        for block, mode_before in zip(blocks, before, strict=True):
-            block.noise = mode_before
+        for layer, mode_before in zip(layers, before, strict=True):
+            layer.mode = mode_before
 
 
 @torch.no_grad()
@@ -110,10 +146,7 @@ class VOneBlock(nn.Module):
         stride: in pixels.
         k_exc: gain of all cells, so that with noise the rates are spikes in the counting window.
         sf_corr, sf_max, sf_min, seed: of the bank, as for `gabor_parameters`.
-        noise: "neuronal" (variance equal to the mean), "gaussian" (the same for all) or None. On
-            in training and in eval mode, as in the paper; see also `noise` and `fixed_noise`.
-        noise_scale, noise_level: of the neuronal noise, the rate of one unit of response and the
-            spontaneous rate; of the gaussian, its standard deviation.
+        noise, noise_scale, noise_level: mode, scale and level of its `Noise`.
         colours: (n,) the channel each filter reads, for both of a pair; by default drawn from
             `seed`.
         in_channels: of the input.
@@ -155,7 +188,6 @@ class VOneBlock(nn.Module):
             raise ValueError("numbers of channels, image_size and visual_degrees are positive")
         self.simple_channels, self.complex_channels = simple_channels, complex_channels
         self.in_channels, self.stride, self.k_exc = in_channels, stride, k_exc
-        self.noise, self.noise_scale, self.noise_level = _known(noise), noise_scale, noise_level
 
         bank = gabor_parameters(n, seed, sf_corr, sf_max, sf_min)
         self.parameters_of_bank = bank
@@ -167,6 +199,7 @@ class VOneBlock(nn.Module):
             )
             self.add_module(name, Kernels(dense))
         self.rates = nn.Identity()
+        self.noise = Noise(noise, noise_scale, noise_level)
         self.output = nn.Identity()
         self._pack()
         self.register_load_state_dict_post_hook(_pack_again)
@@ -208,6 +241,11 @@ class VOneBlock(nn.Module):
         for name, value in (("packed", packed), ("several", several), ("meets", meets),
                             ("order", torch.argsort(first))):  # fmt: skip
             self.register_buffer(f"_{name}", value, persistent=False)
+
+    @property
+    def macs_per_place(self) -> int:
+        """Multiply-accumulates for one place of the output."""
+        return self._packed.numel() + self._several.numel()
 
     def _convolve(self, x: Tensor) -> list[tuple[Tensor, ...]]:
         """Of each group: simple cells, first and second of its complex cells', times the gain."""
@@ -251,27 +289,11 @@ class VOneBlock(nn.Module):
         cells += [torch.addcmul(small, a, a).addcmul(b, b).sqrt()
                   for a, b in zip(first, second, strict=True)]  # fmt: skip
         rates = torch.cat(cells, 1).index_select(1, self._order)
-        return self.output(self._noisy(self.rates(rates)))
-
-    def _noisy(self, rates: Tensor) -> Tensor:
-        if self.noise is None:
-            return rates
-        field = self._field(rates)
-        if self.noise == "gaussian":
-            return (rates + self.noise_scale * field).relu()
-        mean = self.noise_scale * rates + self.noise_level
-        spikes = mean + field * torch.sqrt(mean.relu() + 1e-4)
-        return ((spikes - self.noise_level) / self.noise_scale).relu()
-
-    def _field(self, like: Tensor) -> Tensor:
-        if not _fixed:
-            return torch.randn_like(like)
-        generator = torch.Generator(like.device).manual_seed(_fixed[-1])
-        return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+        return self.output(self.noise(self.rates(rates)))
 
     def extra_repr(self) -> str:
         return (f"simple={self.simple_channels}, complex={self.complex_channels}, "
-                f"stride={self.stride}, noise={self.noise!r}")  # fmt: skip
+                f"stride={self.stride}")  # fmt: skip
 
 
 def _channel_read(bank: Tensor) -> Tensor:

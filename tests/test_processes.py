@@ -1,0 +1,76 @@
+"""Training by torchrun in two processes on the CPU."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from brainkit import objects, training
+from brainkit.models.miniatures import ResNet
+
+SETTINGS = dict(epochs=2, batch_size=8, lr=3e-3, flip=True, seed=1, progress=False)
+
+SCRIPT = """
+import sys, torch
+sys.path.insert(0, {here!r})
+from test_processes import SETTINGS, net_and_data
+from brainkit import training
+
+out, checkpoint, stop = sys.argv[1:]
+torch.set_num_threads(1)
+if stop == "stop":  # as if killed in the second epoch
+    whole = training._epoch
+    def epoch(*given):
+        if given[6] == 1:
+            raise SystemExit(3)
+        return whole(*given)
+    training._epoch = epoch
+net, data = net_and_data()
+history = training.fit(net, data, checkpoint=checkpoint, **SETTINGS)
+rank = torch.distributed.get_rank()
+torch.save({{"state": net.state_dict(), "history": history}}, f"{{out}}.{{rank}}")
+"""
+
+
+def net_and_data():
+    torch.manual_seed(0)
+    # 29 images: the last batch is uneven, for each process and between them.
+    return ResNet(widths=(4, 4), blocks=(1, 1)), objects.sample(29, "none", seed=0)
+
+
+@pytest.fixture
+def run(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT.format(here=os.path.dirname(__file__)))  # noqa: PTH120
+
+    def run(name, checkpoint, stop="go"):
+        done = subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
+             script, tmp_path / name, tmp_path / checkpoint, stop],
+            capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        assert (done.returncode != 0) == (stop == "stop"), done.stderr[-2000:]
+        return [torch.load(tmp_path / f"{name}.{rank}") for rank in (0, 1) if stop != "stop"]
+
+    return run
+
+
+def same(one, other):
+    return all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_two_processes_agree_resume_to_the_bit_and_learn_as_one_does(run):
+    first, second = run("whole", "a")
+    assert same(first["state"], second["state"])
+    run("broken", "b", "stop")
+    resumed, _ = run("resumed", "b")
+    assert same(first["state"], resumed["state"])
+    assert [r["loss"] for r in first["history"]] == [r["loss"] for r in resumed["history"]]
+
+    # Of one process the weights differ, for each normalises its own part of a batch; not by much.
+    net, data = net_and_data()
+    alone = training.fit(net, data, **SETTINGS)
+    assert not same(net.state_dict(), first["state"])
+    for row, other in zip(alone, first["history"], strict=True):
+        assert row["loss"] == pytest.approx(other["loss"], rel=0.25)
