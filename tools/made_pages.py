@@ -63,8 +63,11 @@ def assets() -> str:
         return "No data set is needed yet.\n"
     rows = ["| Name | What it is | Chapter | Size | Licence |", "|---|---|---|--:|---|"]
     for name, asset in registry.items():
-        large = asset.size > 1e5
-        size = f"{asset.size / 1e6:.1f}\u00a0MB" if large else f"{asset.size / 1e3:.0f}\u00a0kB"
+        if asset.size is None:
+            size = "unknown"
+        else:
+            large = asset.size > 1e5
+            size = f"{asset.size / 1e6:.1f}\u00a0MB" if large else f"{asset.size / 1e3:.0f}\u00a0kB"
         used = ", ".join(map(str, asset.chapters)) or "later"
         rows.append(
             f"| `{name}` | [{asset.what}]({asset.home}) | {used} | {size} | {asset.licence} |"

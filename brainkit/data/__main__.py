@@ -6,10 +6,13 @@ import argparse
 import sys
 
 from brainkit.data.catalogue import ASSETS, AssetError, asset_named
+from brainkit.data.hashes import known, recorded
 from brainkit.data.ladder import cache_dir, fetch, state, verify
 
 
-def _megabytes(size: int) -> str:
+def _megabytes(size: int | None) -> str:
+    if size is None:
+        return "unknown"
     return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"
 
 
@@ -23,15 +26,25 @@ def list_assets() -> int:
         cells = [row[0].ljust(widths[0]), row[1].rjust(widths[1]),
                  row[2].ljust(widths[2]), row[3].ljust(widths[3]), row[4]]
         print("  ".join(cells).rstrip())
-    print("\n`python -m brainkit.data fetch NAME` brings one here, `fetch all` every one.")
+    print("\n`python -m brainkit.data fetch NAME` brings one here, `fetch all` every one"
+          + (f" but\n{_optional()},\nwhich are large and needed by no chapter." if _optional()
+             else "."))  # fmt: skip
     return 0
+
+
+def _optional() -> str:
+    return ", ".join(asset.name for asset in ASSETS.values() if asset.optional)
 
 
 def fetch_assets(names: list[str]) -> int:
     """Fetch each; go on after a failure, and return 1 if there was one."""
     failed = []
     if "all" in names:
-        names = list(ASSETS)
+        # The optional ones too if named: `fetch all cornet_s`.
+        names = [name for name, asset in ASSETS.items() if not asset.optional or name in names]
+        if left := [name for name in ASSETS if name not in names]:
+            print(f"Left out, large and needed by no chapter: {', '.join(left)}. "
+                  "To fetch one, name it.", file=sys.stderr)
     for name in names:
         try:
             print(f"{name}: {fetch(name)}")
@@ -46,11 +59,15 @@ def fetch_assets(names: list[str]) -> int:
 def verify_cache(names: list[str]) -> int:
     """Hash the cached files anew; return 1 if one is wrong."""
     report = verify(names or None)
-    wrong = [row for row in report if row[2] not in {"good", "absent"}]
+    wrong = [row for row in report if row[2] not in {"good", "absent", "unrecorded"}]
     for name, path, verdict in wrong:
         print(f"{name}: {path} {verdict}", file=sys.stderr)
-    good = sum(row[2] == "good" for row in report)
-    print(f"{good} good, {len(wrong)} wrong, {len(report) - good - len(wrong)} not fetched")
+    good, absent = (sum(row[2] == verdict for row in report) for verdict in ("good", "absent"))
+    print(f"{good} good, {len(wrong)} wrong, {absent} not fetched")
+    for name, path, verdict in report:
+        if verdict == "unrecorded":
+            print(f"{name}: no full hash of {path.name} is published, and none is recorded yet; "
+                  f"`python -m brainkit.data fetch {name}` records its own.")
     if wrong:
         repair = " ".join(dict.fromkeys(row[0] for row in wrong))
         print(f"Repair with `python -m brainkit.data fetch {repair}`.", file=sys.stderr)
@@ -58,13 +75,19 @@ def verify_cache(names: list[str]) -> int:
 
 
 def list_files(name: str) -> int:
-    """Print each file of an asset with its place in the cache, its size, hash and source."""
+    """Print each file of an asset with its place in the cache, its size, hash and sources."""
     asset = asset_named(name)
     for file in asset.files:
-        print(f"{cache_dir() / asset.name / file.name}\n  {file.size:,} bytes\n"
-              f"  sha256 {file.sha256}")
-        if file.url:
-            print(f"  {file.url}")
+        path = cache_dir() / asset.name / file.name
+        print(path)
+        if file.sha256:
+            print(f"  {file.size:,} bytes\n  sha256 {file.sha256}")
+        else:
+            print(f"  {known(file)}")
+            if own := recorded(path):
+                print(f"  sha256 {own}, recorded of the first copy")
+        for url in file.urls:
+            print(f"  {url}")
         if asset.package:
             print(f"  {asset.package.client}: {asset.package.spec}, {file.member}")
     return 0

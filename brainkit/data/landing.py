@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import tempfile
@@ -12,10 +11,11 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from brainkit.data.catalogue import File
+from brainkit.data.hashes import CHUNK, Digest, digest_of, keep_record, mismatch, recorded
 
-CHUNK = 1 << 20
 # A wrong file may be longer than the right one; beyond this much more it is not read to its end.
 SLACK = 16 << 20
+LARGEST = 4 << 30  # where the right one's length is not known
 _known_good: dict[Path, tuple] = {}  # file -> (size, mtime, hash) when it was last hashed
 
 
@@ -33,23 +33,24 @@ def progress(total: int | None, name: str) -> tqdm:
 
 
 def sha256_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return digest_of(path).sha256
 
 
 def is_good(path: Path, file: File) -> bool:
-    """Whether `path` holds `file`, by its hash (taken once per process for an unchanged file)."""
+    """Whether `path` holds `file`, by its hash (taken once per process for an unchanged file).
+
+    A file without a published SHA-256 is good once its own was recorded, and not before.
+    """
     try:
         stat = path.stat()
     except OSError:
         return False
-    seen = (stat.st_size, stat.st_mtime_ns, file.sha256)
+    if (wanted := file.sha256 or recorded(path)) is None:
+        return False
+    seen = (stat.st_size, stat.st_mtime_ns, wanted)
     if _known_good.get(path) == seen:
         return True
-    if stat.st_size != file.size or sha256_of(path) != file.sha256:
+    if file.size not in {None, stat.st_size} or mismatch(path, file, digest_of(path, file)):
         return False
     _known_good[path] = seen
     return True
@@ -66,7 +67,8 @@ def land(stream: BinaryIO, file: File, folder: Path, declared: int | None = None
     """Copy `stream` to `folder/file.name`, which appears only when complete and right.
 
     The bytes go to a temporary file in the same folder, are hashed on the way, and the file is
-    then renamed: a reader never sees half of it, and an interrupted copy leaves nothing.
+    then renamed: a reader never sees half of it, and an interrupted copy leaves nothing. Where no
+    full SHA-256 is published, that of the first copy is recorded beside it.
 
     Parameters
     ----------
@@ -80,7 +82,8 @@ def land(stream: BinaryIO, file: File, folder: Path, declared: int | None = None
         `NAME.rejected`, for someone to look at.
     """
     target = folder / file.name
-    digest, got = hashlib.sha256(), 0
+    digest, got = Digest(file), 0
+    longest = LARGEST if file.size is None else file.size + SLACK
     with tempfile.NamedTemporaryFile(
         dir=folder, prefix=f".{file.name}.", suffix=".part", delete=False
     ) as part:
@@ -89,8 +92,10 @@ def land(stream: BinaryIO, file: File, folder: Path, declared: int | None = None
             with progress(declared or file.size, file.name) as bar:
                 while chunk := stream.read(CHUNK):
                     got += len(chunk)
-                    if got > file.size + SLACK:
-                        raise Refused(f"more than the {file.size:,} bytes of {file.name}")
+                    if got > longest:
+                        known = "4 GiB, too much for" if file.size is None else (
+                            f"the {file.size:,} bytes of")
+                        raise Refused(f"more than {known} {file.name}")
                     digest.update(chunk)
                     part.write(chunk)
                     bar.update(len(chunk))
@@ -100,13 +105,18 @@ def land(stream: BinaryIO, file: File, folder: Path, declared: int | None = None
             part.close()
             path.unlink(missing_ok=True)
             raise
-    if digest.hexdigest() != file.sha256:
+    if wrong := mismatch(target, file, digest):
         kept = target.with_name(target.name + ".rejected")
         path.replace(kept)
         raise Refused(
-            f"wrong file: {file.name} should have SHA-256 {file.sha256} ({file.size:,} bytes), "
-            f"got {digest.hexdigest()} ({got:,} bytes); set aside as {kept}"
+            f"wrong file: {file.name} should have {wrong[0]}{_bytes(file)}, "
+            f"got {wrong[1]} ({got:,} bytes); set aside as {kept}"
         )
     path.chmod(0o644)  # temporary files are born 0600; a shared cache is read by others
     path.replace(target)
+    keep_record(target, file, digest)
     return target
+
+
+def _bytes(file: File) -> str:
+    return "" if file.size is None else f" ({file.size:,} bytes)"

@@ -20,7 +20,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from brainkit.models import miniatures
+from brainkit.models import miniatures, small
 
 __all__ = ["ZooError", "available", "build", "load", "record", "save"]
 
@@ -33,6 +33,7 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "alexnet": miniatures.alexnet,
     "vgg": miniatures.vgg,
     "resnet": miniatures.resnet,
+    **{f"small_{name}": getattr(small, name) for name in small.__all__},
 }
 
 
