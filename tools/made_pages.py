@@ -75,6 +75,11 @@ def assets() -> str:
     return "\n".join(rows) + "\n"
 
 
+def nets() -> str:
+    """The cards of the shipped nets."""
+    return importlib.import_module("model_cards").text()
+
+
 def clone() -> str:
     """How to get the course; with the next, the only commands that name the repository."""
     url = repository()
@@ -91,6 +96,7 @@ def all_pages() -> dict[str, str]:
         "costs.md": costs(),
         "claims.md": claims(),
         "assets.md": assets(),
+        "nets.md": nets(),
         "clone.md": clone(),
         "pip.md": pip_install(),
     }

@@ -1,0 +1,44 @@
+"""The cards of the shipped nets: every net has one, with its own run's numbers."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from brainkit.models import available, record, zoo
+
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
+cards = importlib.import_module("model_cards")
+
+
+def test_every_shipped_net_is_described_and_has_its_numbers():
+    text = cards.text()
+    for name, seeds in available().items():
+        assert cards.described()[name].endswith(".")
+        card = text.split(f"### {name}\n")[1].split("### ")[0]
+        values = [record(name, seed)["accuracy"]["medium"]["value"] for seed in seeds]
+        assert f"medium {sum(values) / len(values):.1%} [" in card
+        for seed in seeds:
+            assert record(name, seed)["sha256"][:16] in card
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"training": {"untrained": True}}, "Not trained"),
+    ({"against": {"epsilon": 2 / 255, "steps": 3}}, "PGD, 2/255, 3 steps"),
+    ({"options": {"noise": None}}, "with {'noise': None}"),
+])
+def test_a_card_says_what_was_special(tmp_path, change, said):
+    source, _ = zoo.files("resnet_mini-objects", 0)
+    about = {**record("resnet_mini-objects", 0), **change, "name": "odd-objects"}
+    weights, description = zoo.files("odd-objects", 0, tmp_path)
+    weights.write_bytes(source.read_bytes())
+    description.write_text(json.dumps(about))
+    text = cards.text(tmp_path)
+    assert said in text
+    assert "[85" not in text  # one seed has no interval over seeds
+
+
+def test_without_nets_it_says_so(tmp_path):
+    assert cards.text(tmp_path) == "No net is shipped yet.\n"
