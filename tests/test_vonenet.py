@@ -25,11 +25,12 @@ def test_bank_is_the_originals():
     np.testing.assert_allclose(gabor_parameters(512), want, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("case", ["default", "train_sfmax6", "seed1", "nocorr"])
+@pytest.mark.parametrize("case", ["default", "train_sfmax6", "seed1", "nocorr", "uniform"])
 def test_bank_with_other_settings_is_the_originals(case):
     said = META[f"params_{case}"]
     names = ("seed", "sf_corr", "sf_max", "sf_min")
-    bank = gabor_parameters(said["kwargs"]["features"], **{k: said["kwargs"][k] for k in names})
+    settings = {k: said["kwargs"][k] for k in names} | {"uniform": said["kwargs"]["rand_flag"]}
+    bank = gabor_parameters(said["kwargs"]["features"], **settings)
     for statistic in ("mean", "min", "max"):
         got = getattr(bank, statistic)(axis=1)
         np.testing.assert_allclose(got, said[statistic], rtol=0, atol=1e-9)

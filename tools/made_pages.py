@@ -68,11 +68,21 @@ def assets() -> str:
         else:
             large = asset.size > 1e5
             size = f"{asset.size / 1e6:.1f}\u00a0MB" if large else f"{asset.size / 1e3:.0f}\u00a0kB"
-        used = ", ".join(map(str, asset.chapters)) or "later"
+        used = ", ".join(map(str, asset.chapters)) or ("none" if asset.optional else "later")
         rows.append(
             f"| `{name}` | [{asset.what}]({asset.home}) | {used} | {size} | {asset.licence} |"
         )
     return "\n".join(rows) + "\n"
+
+
+def fetch() -> str:
+    """The commands that bring what the chapters use."""
+    registry = importlib.import_module("brainkit.data").ASSETS
+    names = [name for name, asset in registry.items() if asset.chapters]
+    half = (len(names) + 1) // 2
+    module = ".venv/bin/python -m brainkit.data"
+    listed = " \\\n    ".join([" ".join(names[:half]), " ".join(names[half:])])
+    return f"```bash\n{module} list\n{module} fetch {listed}\n```\n"
 
 
 def nets() -> str:
@@ -97,6 +107,7 @@ def all_pages() -> dict[str, str]:
         "claims.md": claims(),
         "assets.md": assets(),
         "nets.md": nets(),
+        "fetch.md": fetch(),
         "clone.md": clone(),
         "pip.md": pip_install(),
     }

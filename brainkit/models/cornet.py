@@ -199,7 +199,7 @@ class CORnetS(_Areas):
         v1: False leaves V1 out: what comes in is then its answer, (b, widths[0], s / 4, s / 4).
         tied: False gives each time step weights of its own: the same depth without recurrence.
 
-    Source: Kubilius et al. 2019, figure 1 and section 2; as initialised by its authors.
+    Source: Kubilius et al. 2019; initialised as its authors do.
     """
 
     def __init__(

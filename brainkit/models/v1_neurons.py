@@ -56,7 +56,7 @@ def gabor_parameters(
     Raises:
         ValueError: n < 1, a correlation outside [-1, 1], or bounds that leave no bin.
 
-    Source: Dapello et al. 2020, section 3 and supplement B.
+    Source: Dapello et al. 2020, and its authors' code for the order of the draws.
     """
     edges, counts = (np.asarray(v, float) for v in FREQUENCIES)
     kept = np.flatnonzero((edges <= sf_max) & (edges >= sf_min))
@@ -77,9 +77,8 @@ def gabor_parameters(
     turn = random.rand(n)
     if uniform:
         flat = np.ones(len(counts))
-        across = random.rand(n)
         frequency = random.rand(n)
-        nx = 10 ** np.interp(across, [0, 1], log_widths[[0, -1]])
+        nx = 10 ** np.interp(random.rand(n), [0, 1], log_widths[[0, -1]])
         ny = 10 ** np.interp(random.rand(n), [0, 1], log_widths[[0, -1]])
         return np.stack([2 ** _quantile(frequency, flat, edges), 180 * turn, phase, nx, ny])
     orientation = _quantile(turn, ORIENTATIONS[1], np.asarray(ORIENTATIONS[0]))

@@ -37,7 +37,7 @@ class Noise(nn.Module):
         scale: neuronal: spikes for one unit of rate; gaussian: the standard deviation.
         level: neuronal: spikes where the rate is 0.
 
-    Source: Dapello et al. 2020, section 3; there .35 and .07, fitted to macaque V1.
+    Source: Dapello et al. 2020; scale and level are its authors' defaults.
     """
 
     def __init__(self, mode: str | None = "neuronal", scale: float = 0.35, level: float = 0.07):
@@ -144,7 +144,7 @@ class VOneBlock(nn.Module):
         simple_channels, complex_channels: how many cells.
         kernel_size: side of the filters' window in pixels, odd.
         stride: in pixels.
-        k_exc: gain of all cells, so that with noise the rates are spikes in the counting window.
+        k_exc: gain of all cells, before noise.
         sf_corr, sf_max, sf_min, seed: of the bank, as for `gabor_parameters`.
         noise, noise_scale, noise_level: mode, scale and level of its `Noise`.
         colours: (n,) the channel each filter reads, for both of a pair; by default drawn from
