@@ -5,7 +5,7 @@ Nets to be compared differ in one thing:
 
 - `cornet_s` and `feedforward_s`: recurrence, at the same parameters, cost and depth;
 - `resnet` and `vone_resnet`, `cornet_s` and `vone_cornet_s`: the front end;
-- `vone_resnet` with `noise=None`: its noise;
+- `vone_resnet` with `noise=None`: its noise; with `complex_channels=0`: its complex cells;
 - `resnet` and `noise_resnet`: the noise alone, behind a learned stem.
 """
 
@@ -30,8 +30,8 @@ AREAS_FEEDFORWARD = (16, 38, 38, 44)
 TIMES = (2, 4, 2)
 
 # 64 pixels are 4 degrees: the finest of the bank's filters is then .35 cycles per pixel.
-V1 = dict(image_size=64, visual_degrees=4, sf_max=6, simple_channels=48, complex_channels=48,
-          kernel_size=21, in_channels=1)  # fmt: skip
+V1 = dict(image_size=64, visual_degrees=4, sf_max=6, kernel_size=21, in_channels=1)
+CELLS = 48  # simple ones, and as many complex ones
 
 
 def _normalise() -> Normalise:
@@ -66,14 +66,26 @@ def feedforward_s(n_classes: int = 8) -> CORnetS:
                    tied=False)  # fmt: skip
 
 
-def _vone(model: nn.Module, noise: str | None, seed: int) -> VOneNet:
-    block = VOneBlock(**V1, noise=noise, seed=seed)
+def _vone(
+    model: nn.Module, noise: str | None, seed: int, simple: int = CELLS, complex_: int = CELLS
+) -> VOneNet:
+    block = VOneBlock(**V1, simple_channels=simple, complex_channels=complex_, noise=noise,
+                      seed=seed)  # fmt: skip
     return VOneNet(block, model, AREAS[0], Normalise(0.5, 0.5, channels=1, side=64))
 
 
-def vone_resnet(n_classes: int = 8, noise: str | None = "neuronal", seed: int = 0) -> VOneNet:
-    """`resnet` with a VOneBlock in the place of its stem; `seed` of the bank, `noise` as there."""
-    return _vone(_AfterStem(n_classes), noise, seed)
+def vone_resnet(
+    n_classes: int = 8,
+    noise: str | None = "neuronal",
+    seed: int = 0,
+    simple_channels: int = CELLS,
+    complex_channels: int = CELLS,
+) -> VOneNet:
+    """`resnet` with a VOneBlock in the place of its stem.
+
+    `noise`, `seed` (of the bank) and the numbers of cells are the `VOneBlock`'s.
+    """
+    return _vone(_AfterStem(n_classes), noise, seed, simple_channels, complex_channels)
 
 
 def vone_cornet_s(n_classes: int = 8, noise: str | None = "neuronal", seed: int = 0) -> VOneNet:
