@@ -9,7 +9,7 @@ from model_recipe import FIXTURES, close, filled, image, meta, part
 from torch import nn
 
 from brainkit.features import record
-from brainkit.models import cornet
+from brainkit.models import cornet, depth
 
 META = meta("cornet")
 MAKERS = {"s": cornet.cornet_s, "z": cornet.cornet_z, "rt": cornet.cornet_rt}
@@ -35,6 +35,11 @@ def test_keys_shapes_and_size_are_the_originals(nets, name):
     state = nets[name].state_dict()
     assert {key: list(value.shape) for key, value in state.items()} == dict(META[name]["keys"])
     assert sum(p.numel() for p in nets[name].parameters()) == META[name]["n_params"]
+
+
+def test_depth_is_the_published_one(nets):
+    assert depth(nets["s"]) == 15
+    assert depth(nets["s"], skip_projections=True) == 18
 
 
 @pytest.mark.parametrize("name", ["s", "z"])

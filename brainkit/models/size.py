@@ -73,12 +73,14 @@ def macs(model: nn.Module, input_shape: Sequence[int]) -> int:
 def depth(model: nn.Module, skip_projections: bool = False) -> int:
     """Number of layers with weights (convolutions and linear layers).
 
-    This is the number in a name such as VGG-16. By the same custom a ResNet's 1 x 1 projections
-    on the skip path are left out; they are recognised by their module name, `projection`, and
-    counted only with `skip_projections`.
+    This is the number in a name such as VGG-16, and the 15 of CORnet-S, whose shared layers count
+    once however often they run. By the same custom the 1 x 1 projections that lie beside a longer
+    path are left out; they are recognised by their module's name, `projection` in a ResNet and
+    `skip` in CORnet-S, and counted only with `skip_projections`.
     """
+    beside = {"projection", "skip"}
     return sum(
         isinstance(layer, _WEIGHT_LAYERS)
-        and (skip_projections or "projection" not in name.split("."))
+        and (skip_projections or not beside.intersection(name.split(".")))
         for name, layer in model.named_modules()
     )
