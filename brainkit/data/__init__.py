@@ -18,9 +18,11 @@ from brainkit.data.loaders import (
     photograph,
 )
 from brainkit.data.pickles import load_arrays
+from brainkit.data.scores import brainscore_2019
 
 __all__ = [
     "ASSETS", "CIFAR10_CATEGORIES", "EXPERIMENTS", "PHOTOGRAPHS", "Asset", "AssetError",
-    "HumanSummary", "cache_dir", "cifar10", "fetch", "human_summary", "human_trials",
-    "imagenet_categories", "imagenet_photographs", "load_arrays", "photograph", "state", "verify",
+    "HumanSummary", "brainscore_2019", "cache_dir", "cifar10", "fetch", "human_summary",
+    "human_trials", "imagenet_categories", "imagenet_photographs", "load_arrays", "photograph",
+    "state", "verify",
 ]
