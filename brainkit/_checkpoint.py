@@ -7,11 +7,14 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from brainkit._recipe import filled
 
 __all__ = ["identify", "resume", "save"]
 
@@ -32,16 +35,18 @@ def identify(recipe, seed: int, model: nn.Module, data, validation, objective) -
         recipe: a `Recipe`.
         seed: the run's.
         model: the net before its first step.
-        data, validation: (images, labels); validation may be None.
+        data, validation: sources as `brainkit._stream.read` gives them; validation may be None.
         objective: as given to `fit`, or None.
 
     Returns:
-        Plain values, hashed where they are long: data by all bytes in order, the net by the names
-        and classes of its layers and by the names, shapes and values of its state. An objective
-        is known by its name alone, a partial's plain settings included.
+        Plain values, hashed where they are long: data in memory by all bytes in order, a dataset
+        by what `Stream.contents` says, the net by the names and classes of its layers and by the
+        names, shapes and values of its state. An objective is known by its name alone, a
+        partial's plain settings included.
     """
     state = model.state_dict()
     layers = [f"{name} {type(layer).__qualname__}" for name, layer in model.named_modules()]
+    images, labels = data.contents()
     shapes = [f"{key} {getattr(value, 'shape', '')}" for key, value in state.items()]
     return {
         "recipe": asdict(recipe),
@@ -49,17 +54,17 @@ def identify(recipe, seed: int, model: nn.Module, data, validation, objective) -
         "objective": _name(objective),
         "layers": hashlib.sha256("\n".join(layers + shapes).encode()).hexdigest(),
         "start": _digest(state.values()),
-        "images": _digest(data[:1]),
-        "labels": _digest(data[1:]),
-        "validation": None if validation is None else _digest(validation),
+        "images": _digest(images),
+        "labels": _digest(labels),
+        "validation": None if validation is None else _digest(chain(*validation.contents())),
     }
 
 
 def _digest(values: Iterable[Any]) -> str:
-    """SHA-256 over the types, shapes and bytes of tensors, in order."""
+    """SHA-256 over the types, shapes and bytes of tensors, and over plain values, in order."""
     digest = hashlib.sha256()
     for value in values:
-        if not isinstance(value, Tensor):  # a module's extra state
+        if not isinstance(value, Tensor):  # what is known of a dataset, a module's extra state
             digest.update(repr(value).encode())
             continue
         digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
@@ -80,31 +85,39 @@ def _name(objective: Callable | None) -> str:
     return getattr(objective, "__qualname__", type(objective).__qualname__)
 
 
-def save(path: Path, identity: dict, model, optimiser, history: list[dict]) -> None:
-    """Write a run's state; whoever reads the file finds this state or the one before, whole."""
+def save(
+    path: Path, identity: dict, model, optimiser, history: list[dict], begun: dict | None = None
+) -> None:
+    """Write a run's state; whoever reads the file finds this state or the one before, whole.
+
+    `begun` says how far an epoch has come that is not in the history yet.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         "identity": identity,
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
         "history": history,
+        "begun": begun,
     }
     part = path.with_name(f"{path.name}.{os.getpid()}")
     torch.save(state, part)
     part.replace(path)  # a run killed while writing leaves the last whole checkpoint
 
 
-def resume(path: Path, identity: dict, model, optimiser, device) -> list[dict]:
+def resume(
+    path: Path, identity: dict, model, optimiser, device
+) -> tuple[list[dict], dict | None]:
     """Put model and optimiser into the state of a checkpoint, if there is one.
 
     Returns:
-        The history so far, one dict an epoch.
+        The history so far, one dict an epoch; and how far the next epoch has come, or None.
 
     Raises:
         ValueError: the checkpoint is another run's; the message says what differs.
     """
     if not path.exists():
-        return []
+        return [], None
     state = torch.load(path, map_location=device, weights_only=True)
     if differing := _differing(state["identity"], identity):
         raise ValueError(
@@ -114,7 +127,7 @@ def resume(path: Path, identity: dict, model, optimiser, device) -> list[dict]:
         )
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
-    return state["history"]
+    return state["history"], state.get("begun")
 
 
 def _differing(there: dict, here: dict) -> list[str]:
@@ -122,6 +135,8 @@ def _differing(there: dict, here: dict) -> list[str]:
     differing = []
     for key, value in here.items():
         other = there.get(key)  # a file of an older brainkit lacks some
+        if key == "recipe" and isinstance(other, dict):
+            other = filled(other)
         if other == value:
             continue
         if key == "recipe" and isinstance(other, dict):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.fx import Proxy
 
-__all__ = ["check_images", "check_logits", "pair"]
+__all__ = ["check_images", "check_item", "check_logits", "pair"]
 
 TOLERANCE = 1e-4  # an attack's projection may leave [0, 1] by a rounding error
 
@@ -117,7 +118,10 @@ def pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:
     elif isinstance(data, tuple | list) and len(data) == 2:
         images, labels = data
     else:
-        raise TypeError(f"{what} is a {type(data).__name__}; give an ObjectSet or (images, labels)")
+        raise TypeError(
+            f"{what} is a {type(data).__name__}; give an ObjectSet or (images, labels), or a "
+            "torch.utils.data.Dataset of them"
+        )
     for name, values in (("images", images), ("labels", labels)):
         if not isinstance(values, Tensor):
             raise TypeError(
@@ -140,6 +144,35 @@ def pair(data: Any, what: str = "data") -> tuple[Tensor, Tensor]:
     if (lowest := int(labels.min())) < 0:
         raise ValueError(f"labels are class indices from 0; the lowest here is {lowest}")
     return images, labels.long()
+
+
+def check_item(item: Any, what: str) -> tuple[Tensor, int]:
+    """An image (c, h, w) in [0, 1] and its class index, as a dataset gives them; checked.
+
+    Raises:
+        TypeError: the item is no such pair, the image no tensor, or the label no integer.
+        ValueError: another shape, values outside [0, 1] or not finite, a label below 0.
+    """
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise TypeError(f"{what} is a {type(item).__name__}; a dataset must give (image, label)")
+    image, label = item
+    if not isinstance(image, Tensor):
+        raise TypeError(
+            f"{what}: its image is a {type(image).__name__}, not a tensor; end the dataset's "
+            "transform with torchvision.transforms.ToTensor()"
+        )
+    if image.ndim != 3:
+        raise ValueError(f"{what}: its image is {tuple(image.shape)}; need (c, h, w)")
+    try:
+        check_images(image[None])
+        label = operator.index(label)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
+    except TypeError:
+        raise TypeError(f"{what}: its label is {label!r}; need a class index, an int") from None
+    if label < 0:
+        raise ValueError(f"{what}: labels are class indices from 0; this one is {label}")
+    return image, label
 
 
 def check_logits(logits: Tensor, n: int, highest: int) -> None:

@@ -1,7 +1,9 @@
 """Make the shipped nets again: a recipe file names families, data, settings and seeds.
 
 Run as `python -m brainkit.training RECIPE`. Interrupt it when you like; called again, it goes on
-where it stopped. A net that is already there is kept, and replaced only with --overwrite.
+where it stopped. A net that is already there is kept, and replaced only with --overwrite. The
+published nets are trained in the same way, from a folder of images, by several processes if you
+like: `torchrun --nproc_per_node=N -m brainkit.training imagenet --data FOLDER --out FOLDER`.
 """
 
 from __future__ import annotations
@@ -15,16 +17,22 @@ import time
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import yaml
 
-from brainkit import attacks, objects
+from brainkit import _processes, attacks, objects
+from brainkit._recipe import filled
 from brainkit.models import size, zoo
 from brainkit.training import Recipe, evaluate, fit
 
+if TYPE_CHECKING:
+    from brainkit._imagefolder import FolderData  # with torchvision, a second to import
+
 __all__ = ["main", "make", "read"]
+
+STEPS_KEPT = 1000  # an epoch of ImageNet takes hours; the small nets' epochs are shorter
 
 RECIPES = Path(zoo.__file__).with_name("recipes")
 
@@ -64,21 +72,29 @@ def read(recipe: str) -> dict[str, Any]:
     return {"data": content["data"], "families": families, "seeds": content["seeds"]}
 
 
+def say(*what: Any, **how: Any) -> None:
+    """Print, unless another process does."""
+    if _processes.first():
+        print(*what, flush=True, **how)
+
+
 class ObjectData:
     """Training and test sets of rendered objects, made when first asked for."""
 
+    workers, classes = 0, None  # loaded by none beside this process; of as many as nets have
+
     def __init__(self, settings: dict[str, Any]):
-        if settings.get("source") != "objects":
-            raise SystemExit(
-                f"data source {settings.get('source')!r} is unknown; there is: objects"
-            )
         self.settings = settings
         self._sets: dict[tuple, objects.ObjectSet] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.train().images.shape[1:])
 
     def _sample(self, n: int, variation: str, seed: int) -> objects.ObjectSet:
         key = (n, variation, seed)
         if key not in self._sets:
-            print(f"rendering {n} images, variation {variation}, seed {seed}", flush=True)
+            say(f"rendering {n} images, variation {variation}, seed {seed}")
             self._sets[key] = objects.sample(n, variation=variation, seed=seed)
         return self._sets[key]
 
@@ -90,28 +106,56 @@ class ObjectData:
         return {v: self._sample(test["n"], v, test["seed"]) for v in test["variations"]}
 
 
+def data_of(settings: dict, folder: Path | None, workers: int) -> ObjectData | FolderData:
+    """The data that a recipe names; `folder` is the user's, for a source that needs one.
+
+    Raises:
+        SystemExit: an unknown source, or a folder too many, too few, or without images.
+    """
+    source = settings.get("source")
+    if source not in ("objects", "imagefolder"):
+        raise SystemExit(f"data source {source!r} is unknown; there are: objects, imagefolder")
+    if source == "objects":
+        if folder:
+            raise SystemExit("this recipe renders its images itself: leave --data away")
+        return ObjectData(settings)
+    if not folder:
+        raise SystemExit("this recipe needs your images: --data FOLDER with train/ and val/")
+    from brainkit._imagefolder import FolderData
+
+    return FolderData(settings, folder, workers)
+
+
 def make(
     name: str,
     family: dict[str, Any],
-    data: ObjectData,
+    data: ObjectData | FolderData,
     seed: int,
     directory: Path,
     device: str = "cpu",
     overwrite: bool = False,
     progress: bool = True,
+    checkpoint_every: int | None = None,
 ) -> dict | None:
-    """Train one net and save it with its record.
+    """Train one net and save it with its record; of several processes the first one saves.
+
+    A net on a folder of images gets as many outputs as there are classes.
 
     Returns:
-        The record; None if the net was already there, made by the same recipe.
+        The record; None if the net was already there, made by the same recipe, or if another
+        process saves it.
 
     Raises:
         SystemExit: the net is there, made by another recipe, and `overwrite` was not given.
     """
+    if data.classes:
+        family = {**family, "options": {"n_classes": data.classes, **family["options"]}}
     weights, description = zoo.files(name, seed, directory)
     if weights.exists() and description.exists() and not overwrite:
         there = zoo.record(name, seed, directory)
-        wanted = {**family, "data": data.settings}
+        # It may be older than some settings of a recipe.
+        there["training"] = filled(there["training"])
+        wanted = {**family, "training": filled(family["training"]), "data": data.settings}
         if all(there.get(key) == value for key, value in wanted.items()):
             return None
         differing = [key for key, value in wanted.items() if there.get(key) != value]
@@ -140,28 +184,37 @@ def make(
             seed=seed,
             objective=_objective(**family["against"]) if "against" in family else None,
             checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            workers=data.workers,
             device=device,
             progress=progress,
         )
+    if not _processes.first():
+        return None
     model.to("cpu")
     about = {
         **family,
         "data": data.settings,
         "parameters": size.parameters(model),
-        "macs": size.macs(model, tuple(data.train().images.shape[1:])),
+        "macs": size.macs(model, data.shape),
         "layers": size.depth(model),
         "seconds": round(sum(row["seconds"] for row in history), 1),
         "cpu_seconds": round(sum(row["cpu_seconds"] for row in history), 1),
         "threads": torch.get_num_threads(),
         "device": _device_name(device),
+        **({"processes": _processes.count()} if _processes.count() > 1 else {}),
         "torch": torch.__version__,
         "brainkit": version("brainkit"),
         "date": datetime.date.today().isoformat(),
         "loss": [round(row["loss"], 4) for row in history],
         "training_accuracy": [round(row["accuracy"], 4) for row in history],
     }
-    full = _accuracies(model, data)
-    about = _save_verified(model, about, full, data, name, seed, directory)
+    if data.classes:  # float32: brainkit need not ship it, and its test images are many
+        about["accuracy"] = _accuracies(model.to(device), data)
+        about = zoo.save(model, about, name, seed, directory, half=False)
+    else:
+        full = _accuracies(model, data)
+        about = _save_verified(model, about, full, data, name, seed, directory)
     checkpoint.unlink(missing_ok=True)
     return about
 
@@ -214,12 +267,14 @@ def _save_verified(model, about, full, data, name, seed, directory) -> dict:
     return saved
 
 
-def _accuracies(model: torch.nn.Module, data: ObjectData) -> dict[str, dict]:
+def _accuracies(
+    model: torch.nn.Module, data: ObjectData | FolderData
+) -> dict[str, dict[str, float]]:
     found = {}
     for variation, test in data.tests().items():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # a noisy net gets the same draws whenever it is asked
-            found[variation] = evaluate(model, test.images, test.labels)._asdict()
+            found[variation] = evaluate(model, test, workers=data.workers)._asdict()
     return found
 
 
@@ -238,16 +293,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("recipe", help="a .yml file, or the name of a recipe of brainkit's")
     parser.add_argument("--family", nargs="+", help="only these families of the recipe")
     parser.add_argument("--seed", nargs="+", type=int, help="only these seeds")
-    parser.add_argument("--out", type=Path, default=zoo.WEIGHTS, help="folder for the nets")
+    parser.add_argument("--data", type=Path, help="folder with train/ and val/, if it needs one")
+    parser.add_argument("--out", type=Path, help="folder for the nets, if not brainkit's own")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--overwrite", action="store_true", help="replace nets that are there")
+    parser.add_argument("--workers", type=int, default=4, help="that load images from --data")
+    parser.add_argument("--checkpoint-every", type=int, default=STEPS_KEPT, metavar="STEPS",
+                        help="within an epoch, beside each epoch's end")  # fmt: skip
     options = parser.parse_args(arguments)
 
     recipe = read(options.recipe)
     unknown = set(options.family or []) - set(recipe["families"])
     if unknown:
         parser.error(f"no family {', '.join(unknown)}; there are {', '.join(recipe['families'])}")
-    data = ObjectData(recipe["data"])
+    data = data_of(recipe["data"], options.data, options.workers)
+    if options.data and not options.out:
+        parser.error("give --out, a folder for the nets: brainkit's own is for those it ships")
     runs = [
         (seed, name)
         for seed in (recipe["seeds"] if options.seed is None else options.seed)
@@ -255,22 +316,23 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     for number, (seed, name) in enumerate(runs, start=1):
         start = time.perf_counter()
-        print(f"[{number}/{len(runs)}] {name} seed {seed}: ", end="", flush=True)
+        say(f"[{number}/{len(runs)}] {name} seed {seed}: ", end="")
         about = make(
             name,
             recipe["families"][name],
             data,
             seed,
-            options.out,
+            options.out or zoo.WEIGHTS,
             options.device,
             options.overwrite,
             progress=sys.stderr.isatty(),
+            checkpoint_every=options.checkpoint_every,
         )
         if about is None:
-            print("there already, kept", flush=True)
+            say("there already, kept")
             continue
         accuracy = ", ".join(f"{v} {a['value']:.3f}" for v, a in about["accuracy"].items())
         took = time.perf_counter() - start
-        print(f"{accuracy}; {about['format']}, {about['bytes'] / 1e3:.0f} kB, {took:.0f} s",
-              flush=True)  # fmt: skip
+        say(f"{accuracy}; {about['format']}, {about['bytes'] / 1e3:.0f} kB, {took:.0f} s")
+    _processes.leave()
     return 0

@@ -154,6 +154,26 @@ def test_a_checkpoint_of_another_run_is_refused_and_says_why(stripes, tmp_path, 
     assert len(start(**{**run, "net": small_net()})) == 1  # the run itself is not refused
 
 
+LATER = ("drop_every", "nesterov", "decay", "precision")  # settings that came after the first nets
+
+
+def test_a_checkpoint_older_than_some_settings_is_known_again(stripes, tmp_path):
+    path = tmp_path / "run.ckpt"
+    interrupted(stripes, path, True, 13, SETTINGS)
+    state = torch.load(path, weights_only=True)
+    del state["begun"]
+    for name in LATER:
+        del state["identity"]["recipe"][name]
+    torch.save(state, path)
+    whole, resumed = small_net(), small_net()
+    fit(whole, stripes, seed=3, progress=False, **SETTINGS)
+    again = {"seed": 3, "validate": stripes, "checkpoint": path, "progress": False, **SETTINGS}
+    with pytest.raises(ValueError, match=r"run: decay \(weights there, all here\) differ"):
+        fit(small_net(), stripes, **again, decay="all")
+    fit(resumed, stripes, **again)
+    assert same(whole, resumed)
+
+
 def test_the_checkpoint_of_a_net_in_bfloat16_is_known_again(stripes, tmp_path):
     images, labels = stripes
     for net in (small_net().bfloat16() for _ in range(2)):
@@ -184,6 +204,12 @@ def test_bad_input_says_what_to_do(stripes):
         ({"weight_decay": -1}, "weight_decay=-1: give 0 or more"),
         ({"label_smoothing": 2}, "label_smoothing=2 is a fraction; give 0 <= x < 1"),
         ({"warmup": 1}, "warmup=1 is a fraction"),
+        ({"schedule": "steps"}, "schedule='steps'; choose one of .*'step'"),
+        ({"drop_every": 0}, "drop_every=0: give a positive integer"),
+        ({"drop_every": 2.5}, "drop_every=2.5: give a positive integer"),
+        ({"nesterov": "no"}, "nesterov='no': give True or False"),
+        ({"decay": "biases"}, "decay='biases'; choose one of"),
+        ({"precision": "float16"}, "precision='float16'; choose one of"),
     ],
 )
 def test_senseless_settings_are_named(settings, message):
@@ -199,6 +225,15 @@ def test_learning_rate_warms_up_then_falls_to_zero():
     assert rates[0] < 0.05
     assert rates[-1] < 1e-4
     assert Recipe(lr=0.3, schedule="constant").learning_rate(0.9) == 0.3
+
+
+def test_learning_rate_drops_at_the_epoch_whatever_the_rounding():
+    for epochs in range(1, 101):
+        recipe = Recipe(epochs=epochs, lr=1.0, schedule="step", drop_every=7)
+        for epoch in range(epochs):
+            for step in (0, 1_281_166):
+                found = recipe.learning_rate((epoch + step / 1_281_167) / epochs)
+                assert found == pytest.approx(0.1 ** (epoch // 7))
 
 
 def test_wilson_matches_published_values():
@@ -299,6 +334,28 @@ def test_a_net_made_otherwise_is_not_replaced_without_being_told(recipe, tmp_pat
     assert zoo.record("tiny", 0, out)["training"]["epochs"] == 2
 
 
+def test_a_net_older_than_some_settings_is_known_again(recipe, tmp_path, capsys):
+    make(recipe, tmp_path, "--seed", "0")
+    _, description = zoo.files("tiny", 0, tmp_path)
+    about = json.loads(description.read_text())
+    for name in LATER:
+        del about["training"][name]
+    description.write_text(json.dumps(about))
+    make(recipe, tmp_path, "--seed", "0")
+    assert "kept" in capsys.readouterr().out
+    recipe.write_text(RECIPE.replace("epochs: 1", "epochs: 1, precision: bfloat16"))
+    with pytest.raises(SystemExit, match=r"other settings \(training\)"):
+        make(recipe, tmp_path, "--seed", "0")
+
+
+def test_the_shipped_nets_are_those_of_their_recipes():
+    families = recipes.read("miniatures")["families"] | recipes.read("zoo")["families"]
+    for name, seeds in zoo.available().items():
+        for seed in seeds:
+            there = recipes.filled(zoo.record(name, seed)["training"])
+            assert there == recipes.filled(families[name]["training"])
+
+
 def test_make_goes_on_from_an_unfinished_run(recipe, tmp_path, monkeypatch):
     recipe.write_text(RECIPE.replace("epochs: 1", "epochs: 3"))
     make(recipe, tmp_path / "whole", "--seed", "0")
@@ -306,7 +363,7 @@ def test_make_goes_on_from_an_unfinished_run(recipe, tmp_path, monkeypatch):
     epoch = training._epoch
 
     def dies_in_the_last(*arguments):
-        if arguments[6] == 2:
+        if arguments[5] == 2:
             raise KeyboardInterrupt
         return epoch(*arguments)
 
@@ -321,7 +378,7 @@ def test_make_goes_on_from_an_unfinished_run(recipe, tmp_path, monkeypatch):
 
 
 def test_unknown_recipes_and_families_are_named(recipe, tmp_path, capsys):
-    with pytest.raises(SystemExit, match="one of: miniatures"):
+    with pytest.raises(SystemExit, match="one of: imagenet, miniatures"):
         recipes.read("nothing")
     with pytest.raises(SystemExit):
         make(recipe, tmp_path, "--family", "huge")
@@ -340,6 +397,8 @@ def test_float16_is_refused_where_it_costs_accuracy(tmp_path, monkeypatch):
             return self.w.expand(len(x), 2)
 
     class Data:
+        workers = 0
+
         def tests(self):
             images = torch.zeros(10, 1, 2, 2)
             return {"none": type("Set", (), {"images": images, "labels": torch.ones(10).long()})}

@@ -20,11 +20,23 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from brainkit.models import miniatures, small
+from brainkit.models import cornet, miniatures, small
 
 __all__ = ["ZooError", "available", "build", "load", "record", "save"]
 
 WEIGHTS = Path(__file__).with_name("weights")
+
+
+def _vone(name: str) -> Callable[..., nn.Module]:
+    """A published VOneNet's builder; it needs torchvision, which takes a second to import."""
+
+    def build(**options) -> nn.Module:
+        from brainkit.models import vone_backends
+
+        return getattr(vone_backends, name)(**options)
+
+    return build
+
 
 # Architectures by the name that recipes and records use for them.
 BUILDERS: dict[str, Callable[..., nn.Module]] = {
@@ -34,6 +46,9 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "vgg": miniatures.vgg,
     "resnet": miniatures.resnet,
     **{f"small_{name}": getattr(small, name) for name in small.__all__},
+    # As published: nobody ships these with brainkit, but its trainer trains them.
+    **{name: getattr(cornet, name) for name in ("cornet_s", "cornet_z", "cornet_rt")},
+    **{name: _vone(name) for name in ("vone_resnet50", "vone_cornet_s", "vone_alexnet")},
 }
 
 
@@ -92,9 +107,10 @@ def load(
 
     Returns:
         The net in eval mode, float32, its parameters not requiring gradients (an image's
-        gradient is unaffected; to train on, call `.train().requires_grad_()`). Takes
-        (b, 1, 64, 64) float images in [0, 1]; returns (b, 8) logits in the order of
-        `brainkit.objects.CATEGORIES`.
+        gradient is unaffected; to train on, call `.train().requires_grad_()`). One trained on
+        objects takes (b, 1, 64, 64) float images in [0, 1] and returns (b, 8) logits in the order
+        of `brainkit.objects.CATEGORIES`; one trained on a folder of images takes (b, 3, h, w) and
+        returns logits in the order of the class folders' names.
 
     Raises:
         ZooError: no such net, or a file that does not match its record.
