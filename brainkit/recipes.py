@@ -36,7 +36,7 @@ STEPS_KEPT = 1000  # an epoch of ImageNet takes hours; the small nets' epochs ar
 
 RECIPES = Path(zoo.__file__).with_name("recipes")
 
-# float16 may cost this much accuracy on any test set, or the weights are kept as float32.
+# float16 may cost this much accuracy, the mean over test sets, or the weights stay float32.
 TOLERANCE = 0.002
 
 
@@ -259,7 +259,8 @@ def _save_verified(model, about, full, data, name, seed, directory) -> dict:
             continue
         # The recorded accuracy is that of the net a user will load.
         loaded = _accuracies(zoo.load(name, seed, directory), data)
-        loss = max(full[v]["value"] - loaded[v]["value"] for v in full)
+        # Over all test sets: in a noisy net rounding turns single answers about either way.
+        loss = sum(full[v]["value"] - loaded[v]["value"] for v in full) / len(full)
         if not half or loss <= TOLERANCE:
             about = {**about, "accuracy": loaded, "accuracy_lost_by_float16": loss if half else 0.0}
             saved = zoo.save(model, about, name, seed, directory, half=half)

@@ -127,9 +127,12 @@ def load(
     model = build(about["architecture"], **about["options"])
     try:
         state = load_tensors(content)
+        own = model.state_dict()
+        # What training leaves alone (a bank of Gabors) is not stored: `build` has made it anew.
+        kept = {key: own[key] for key in _fixed(model)}
         # float16 is for storage only; buffers keep the type the model gives them.
-        model.load_state_dict({key: value.to(model.state_dict()[key].dtype)
-                               for key, value in state.items()})  # fmt: skip
+        model.load_state_dict({**kept, **{key: value.to(own[key].dtype)
+                                          for key, value in state.items()}})  # fmt: skip
     except (KeyError, RuntimeError, SafetensorError) as error:
         raise ZooError(f"{path.name} does not fit {about['architecture']!r}: {error}") from error
     return model.eval().requires_grad_(False)
@@ -148,14 +151,18 @@ def save(
     Args:
         model: the trained net.
         about: its record, with at least "architecture" and "options", as `build` takes them.
-        half: store parameters as float16; buffers (running statistics) stay as they are.
+        half: store parameters as float16; buffers (running statistics) stay as they are. What
+            the architecture fixes (a bank of Gabors) is not stored at all.
 
     Returns:
         The record as written.
     """
     parameter_names = {key for key, _ in model.named_parameters()}
+    fixed = _fixed(build(about["architecture"], **about["options"]))
     state = {}
     for key, value in model.state_dict().items():
+        if key in fixed:
+            continue
         value = value.detach().cpu().contiguous()
         state[key] = value.half() if half and key in parameter_names else value
         if not torch.isfinite(state[key]).all():
@@ -176,6 +183,11 @@ def save(
     _write(path, content)
     _write(description, (json.dumps(about, indent=1) + "\n").encode())
     return about
+
+
+def _fixed(fresh: nn.Module) -> set[str]:
+    """Names of the parameters of a freshly built net that training leaves alone."""
+    return {name for name, parameter in fresh.named_parameters() if not parameter.requires_grad}
 
 
 def _write(path: Path, content: bytes) -> None:
