@@ -138,7 +138,7 @@ def solution_step(answer):
         (want + 1, "Off by one: the first step is number 0."),
         (want - 1, "Off by one: you give the last step at which it was still wrong."),
         (steps - right.long().sum(0), "You counted the wrong steps, wherever they are. What counts "
-         "is the unbroken run of right ones at the end.", "`cumprod` stops at the first wrong one."),
+         "is the unbroken run of right ones at the end.", "`cumprod` stops at the first wrong."),
         (right.long().cumprod(0).sum(0), "You counted the unbroken run at the *start*; it is the "
          "one at the end that counts.", "Flip the steps first."),
     ])

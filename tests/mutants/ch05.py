@@ -59,8 +59,7 @@ def area(x, branch, shortcut, times):
 """, "as large as the input"),
     ],
     "ch05.layers": [
-        (_but(_LAYERS, ("has, passes", "passes, passes"), ("    has = 2 + len(times) * (1 + 3) + 1\n",
-                                                           "")), "You charged every use"),
+        (_but(_LAYERS, ("return has, passes", "return passes, passes")), "You charged every use"),
         (_but(_LAYERS, ("len(times) * (1 + 3)", "len(times) * (1 + 4)")), "shortcut's convolution"),
         (_but(_LAYERS, ("(1 + 3) + 1", "(1 + 3)")), "linear one at the end"),
         (_but(_LAYERS, ("has = 2 + ", "has = ")), "V1's two convolutions"),
