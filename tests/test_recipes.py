@@ -81,3 +81,19 @@ def test_a_noisy_net_is_made_again_to_the_bit_and_keeps_its_recorded_accuracy(ma
     loaded = zoo.load("noisy", 0, folder)
     found = recipes._accuracies(loaded, recipes.ObjectData(DATA))
     assert found == records[0]["accuracy"]
+
+
+def test_a_bank_is_built_and_not_stored(tmp_path):
+    torch.manual_seed(0)
+    net = small.vone_resnet(noise=None).eval()
+    about = {"architecture": "small_vone_resnet", "options": {"noise": None}}
+    saved = zoo.save(net, about, "vone", 0, tmp_path, half=True)
+    bank = net.vone_block.simple_conv_q0.weight.numel()
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    assert saved["bytes"] < 2 * (trained + bank)  # neither of the two banks
+    loaded = zoo.load("vone", 0, tmp_path)
+    for name in ("simple_conv_q0", "simple_conv_q1"):  # to the bit, though the rest is rounded
+        there, here = (getattr(n.vone_block, name).weight for n in (net, loaded))
+        assert torch.equal(there, here)
+    x = torch.rand(2, 1, 64, 64)
+    torch.testing.assert_close(loaded(x), net(x), rtol=0.02, atol=0.02)

@@ -21,6 +21,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from brainkit.models import cornet, miniatures, small
+from brainkit.models.vonenet import Kernels
 
 __all__ = ["ZooError", "available", "build", "load", "record", "save"]
 
@@ -158,7 +159,7 @@ def save(
         The record as written.
     """
     parameter_names = {key for key, _ in model.named_parameters()}
-    fixed = _fixed(build(about["architecture"], **about["options"]))
+    fixed = _fixed(model)
     state = {}
     for key, value in model.state_dict().items():
         if key in fixed:
@@ -185,9 +186,10 @@ def save(
     return about
 
 
-def _fixed(fresh: nn.Module) -> set[str]:
-    """Names of the parameters of a freshly built net that training leaves alone."""
-    return {name for name, parameter in fresh.named_parameters() if not parameter.requires_grad}
+def _fixed(model: nn.Module) -> set[str]:
+    """Names of a VOneBlock's kernels, which its settings decide and nothing trains."""
+    return {f"{name}.weight" for name, module in model.named_modules()
+            if isinstance(module, Kernels)}  # fmt: skip
 
 
 def _write(path: Path, content: bytes) -> None:
