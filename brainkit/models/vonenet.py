@@ -120,6 +120,8 @@ def _known(mode: str | None) -> str | None:
 
 # --- The block -----------------------------------------------------------------------------------
 
+CACHE = 2_000_000  # bytes; answers beyond it went to memory and back between operations
+
 
 class Kernels(nn.Module):
     """Holds one dense filter bank (n, in_channels, k, k), under the original's name, untrained."""
@@ -279,6 +281,11 @@ class VOneBlock(nn.Module):
             raise ValueError(
                 f"a VOneBlock takes (b, {self.in_channels}, h, w), not {tuple(x.shape)}"
             )
+        rates = [self._rates(part) for part in x.split(self._together(x))]
+        rates = rates[0] if len(rates) == 1 else torch.cat(rates)
+        return self.output(self.noise(self.rates(rates)))
+
+    def _rates(self, x: Tensor) -> Tensor:
         simple, first, second = zip(*self._convolve(x), strict=True)
         if not self._paired:
             first = [torch.cat(first, 1)]
@@ -288,8 +295,14 @@ class VOneBlock(nn.Module):
         small = x.new_tensor(1e-12 * self.k_exc**2)
         cells += [torch.addcmul(small, a, a).addcmul(b, b).sqrt()
                   for a, b in zip(first, second, strict=True)]  # fmt: skip
-        rates = torch.cat(cells, 1).index_select(1, self._order)
-        return self.output(self.noise(self.rates(rates)))
+        return torch.cat(cells, 1).index_select(1, self._order)
+
+    def _together(self, x: Tensor) -> int:
+        """Images convolved at a time: one, where its answers alone fill a CPU's cache."""
+        places = x.shape[2] * x.shape[3] // self.stride**2
+        answers = places * (self.simple_channels + 2 * self.complex_channels)
+        large = x.device.type == "cpu" and answers * x.element_size() > CACHE
+        return 1 if large and not torch.compiler.is_compiling() else max(1, len(x))
 
     def extra_repr(self) -> str:
         return (f"simple={self.simple_channels}, complex={self.complex_channels}, "
