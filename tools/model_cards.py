@@ -91,7 +91,9 @@ def _card(name: str, runs: list[dict], what: str) -> str:
         "Made": f"{seconds:.0f} s a net on {', '.join(devices)}; {first['date']}",
         "Accuracy": f"{accuracy}, on {test['n']:,} new images (seed {test['seed']}) a level; mean "
                     f"over {len(runs)} seeds with its 95 % t interval",
-        "File": f"safetensors, {first['format']}, {first['bytes'] / 1e3:.0f}\u00a0kB; MIT licence",
+        "File": f"safetensors, {first['format']}, {first['bytes'] / 1e3:.0f}\u00a0kB"
+                + (", without the Gabors, which their settings give" if "vone" in name else "")
+                + "; MIT licence",
         "SHA-256 by seed": hashes,
     }
     lines = [f"({_label(name)})=", f"### {name}", "", what, "", "| | |", "|---|---|"]
