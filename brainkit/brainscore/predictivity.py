@@ -51,9 +51,10 @@ def neural_predictivity(features, responses, groups=None, *, regression="pls", n
 
     PLS gives the numbers of scikit-learn's PLSRegression(25, scale=False) as Brain-Score runs it,
     to rounding errors: with the tolerance of 1e-6, at which its power method stops early. (Run on
-    to 1e-12 it moves single sites' r by some .002 at the size of Majaj et al. 2015, and the score
-    by .0003.) Features with fewer dimensions than n_components are fitted by as many components as
-    they have; scikit-learn fits rounding errors with the rest, and its numbers are arbitrary there.
+    to 1e-12, at the size of Majaj et al. 2015 in benchmarks/predictivity.py, it moves one site's r
+    in one split by up to .005, over ten splits by .001, and the score by .00003.) Features of
+    fewer dimensions than n_components are fitted by as many components as they have; scikit-learn
+    fits rounding errors with the rest, and its numbers are arbitrary there.
 
     Source: Schrimpf et al. 2018, bioRxiv 407007; brain-score/vision, `pls` and `ridge`.
     """
