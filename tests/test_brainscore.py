@@ -2,6 +2,7 @@
 
 import json
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,17 @@ def test_kappa_agrees_with_scikit_learn():
     for n in (5, 30, 1000):
         a, b = rng.random((2, n)) < 0.6
         assert error_consistency(a, b) == pytest.approx(cohen_kappa_score(a, b))
+
+
+@pytest.mark.parametrize("experiment", ["cue-conflict", "edge", "silhouette"])
+def test_kappa_of_people_is_what_another_computation_found(experiment):
+    """The recorded kappas, which `error_consistency` gave, against those of a shared fixture."""
+    fixture = np.load(Path(__file__).parent / "fixtures/science/geirhos_human.npz")
+    recorded = humans._record()["experiments"][experiment]
+    assert recorded["subjects"] == fixture[f"{experiment}_subjects"].tolist()
+    np.testing.assert_allclose(recorded["kappa"], fixture[f"{experiment}_kappa"], atol=1e-12)
+    np.testing.assert_allclose(
+        np.divide(recorded["correct"], recorded["trials"]), fixture[f"{experiment}_acc"])
 
 
 @pytest.mark.parametrize("value", [0, 1])
