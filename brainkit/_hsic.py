@@ -48,7 +48,7 @@ def tensor(values: Any, name: str) -> Tensor:
 
 
 def _matrix(values: Any, name: str) -> Tensor:
-    """(n, p) in float64."""
+    """(n, p) in float64; exactly constant if it varies by no more than rounding."""
     matrix = tensor(values, name)
     if matrix.ndim != 2:
         hint = f"; use {name}.reshape(len({name}), -1)" if matrix.ndim > 2 else ""
@@ -62,6 +62,9 @@ def _matrix(values: Any, name: str) -> Tensor:
     if not (finite := torch.isfinite(matrix)).all():
         wrong = int((~finite).any(1).sum())
         raise ValueError(f"{name} is NaN or infinite for {wrong} of its {len(matrix)} images")
+    matrix = matrix if matrix.is_floating_point() else matrix.double()
+    if not varies(matrix):  # decided in the type in which it was computed
+        matrix = matrix[:1].expand_as(matrix)
     # In float64, whatever it was: what debiasing leaves is a small difference. Not on Apple's
     # GPUs, which have no such type.
     return (matrix.cpu() if matrix.device.type == "mps" else matrix).double()
@@ -164,8 +167,8 @@ def centre(gram: Tensor, debiased: bool) -> Tensor:
     """The centred Gram matrix C, such that HSIC is the sum of C_x C_y over `count`.
 
     HKH for the biased HSIC. For the unbiased one, U-centring of the matrix without its diagonal
-    (Székely and Rizzo 2014, Ann. Statist. 42, eq. 2.2), which gives HSIC_1 of Song et al. 2012
-    (JMLR 13, eq. 5) as one product: a matrix is centred once, for all that it is compared with.
+    (Székely and Rizzo 2014, Ann. Statist. 42, 2382), which gives HSIC_1 of Song et al. 2012 (JMLR
+    13, 1393) as one product: a matrix is centred once, for all that it is compared with.
     """
     n = len(gram)
     if not debiased:

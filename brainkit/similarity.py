@@ -73,8 +73,7 @@ def hsic(
 ) -> Tensor | np.float64:
     r"""The Hilbert-Schmidt independence criterion of two representations of the same images.
 
-    Unbiased, about 0 for independent ones (Song et al. 2012, JMLR 13, eq. 5), where
-    :math:`\tilde K` is the Gram matrix with its diagonal set to 0:
+    Unbiased, about 0 for independent ones (Song et al. 2012, JMLR 13, 1393), where :math:`\tilde K` is the Gram matrix with its diagonal set to 0:
 
     .. math:: \frac{1}{n(n-3)} \left[ \mathrm{tr}(\tilde K \tilde L)
        + \frac{1^T \tilde K 1 \; 1^T \tilde L 1}{(n-1)(n-2)}
@@ -132,7 +131,7 @@ def cka(
         "rbf": exp(-d^2 / (2 t^2 m)), with the distance d between two images, the median m of all
         d^2, and the bandwidth t, in units of the median distance.
     debiased : bool
-        Whether to use the unbiased HSIC (see `hsic`), Nguyen et al. 2021, eq. 3.
+        Whether to use the unbiased HSIC, see `hsic`.
     bandwidth : float
         t of the rbf kernel; Kornblith et al. 2019 vary it, 0.2 to 0.8.
     median : "all" or "nonzero"
@@ -195,7 +194,7 @@ def cka_minibatch(
     """Debiased CKA of more images than fit into memory.
 
     The unbiased HSIC of each batch is summed, for XY, XX and YY, and then the ratio is taken
-    (Nguyen et al. 2021, eq. 4). A mean of the batches' CKA would be another, biased number. There
+    (Nguyen et al. 2021). A mean of the batches' CKA would be another, biased number. There
     is no form with the biased HSIC, whose bias depends on the size of the batches.
 
     Batches of other sizes, such as a short last one, count by their number of images. One of fewer
@@ -220,7 +219,6 @@ def cka_minibatch(
         As in `cka`, and if there is no batch, or the number of neurons changes.
     """
     check_kernel(kernel, bandwidth, median)
-
     sums, varied = Sums(), [False, False]
     for batch in _joined(_pairs(batches)):
         x, y = pair(*batch)
@@ -269,6 +267,7 @@ def _image_batches(images: Any, batch_size: int) -> Iterator[tuple[Tensor]]:
 def _gram(answer: Tensor) -> Tensor:
     """A layer's Gram matrix (n, n), on the CPU as Apple's GPUs have no float64."""
     answer = answer.cpu() if answer.device.type == "mps" else answer
+    answer = answer if answer.is_floating_point() else answer.double()
     return linear_gram(answer.reshape(len(answer), -1) if answer.ndim else answer.view(1, 1))
 
 
@@ -313,7 +312,7 @@ def cka_map(
         As the nets take them. A `DataLoader` may give (images, labels), and may shuffle.
     batch_size : int
         Images at a time, of a tensor; at least 4. An iterable has its own batches. The more, the
-        smaller the error of the estimate; its expectation stays.
+        smaller the error of the estimate.
 
     Returns
     -------

@@ -398,6 +398,36 @@ def test_map_is_nan_for_a_dead_layer_alone(nets, images):
     assert values.isnan().tolist() == [[False, True, True]] * 2
 
 
+def test_dead_layer_is_not_compared_by_its_rounding(nets, images):
+    """In float32, rows of equal answers differ in their last bits after the next layer."""
+    nn.init.constant_(nets[1][1].weight, 0)
+    answers = features.record(nets[1], "3", images)["3"] * torch.linspace(1, 1 + 1e-7, 40)[:, None]
+    assert (answers != answers[0]).any()
+    other = normal(40, 3)
+    with pytest.raises(ValueError, match="X is constant"):
+        cka(answers, other)
+    with pytest.raises(ValueError, match="Y is constant"):
+        cka_minibatch(zip(torch.tensor(other).split(20), answers.split(20), strict=True))
+    assert np.isfinite(cka(normal(40, 2) * 1e-7 + 1, other))  # in float64, this is no rounding
+
+
+def test_map_of_halves_and_whole_numbers(images):
+    class Brightest(nn.Module):
+        def forward(self, x):
+            return x.flatten(1).topk(9).indices
+
+    net = nn.Sequential(nn.Identity(), Brightest())
+    expected = cka(images.flatten(1), net(images))
+    whole = cka_map(net, net, "0", "1", images)
+    assert whole.item() == pytest.approx(expected.item(), abs=1e-6)
+    half = cka_map(net, net, "0", "1", images.bfloat16())
+    assert half.item() == pytest.approx(
+        cka(images.bfloat16().flatten(1), net(images.bfloat16())).item(), abs=1e-6
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        assert cka_map(net, net, "0", "1", images).item() == pytest.approx(whole.item(), abs=1e-9)
+
+
 def test_map_is_as_exact_with_a_large_common_mean(nets, images):
     """Where Gram matrices in float32 have lost all digits."""
     before = cka_map(*nets, "0", "1", images)
