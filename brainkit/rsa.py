@@ -104,8 +104,7 @@ def rdm(X: ArrayLike, metric: str = "correlation") -> np.ndarray:
             f"the pattern is {what} for {undefined.sum()} images (first: {some}), so the {metric} "
             "distance to them is undefined; leave them out or use metric='euclidean'"
         )
-    # Rounding may leave a distance of twins just below 0.
-    return squareform(np.maximum(pdist(X, metric), 0))
+    return squareform(pdist(X, metric))
 
 
 def _rdms(values: ArrayLike, name: str, ndim: int = 2) -> np.ndarray:

@@ -73,7 +73,8 @@ def hsic(
 ) -> Tensor | np.float64:
     r"""The Hilbert-Schmidt independence criterion of two representations of the same images.
 
-    Unbiased, about 0 for independent ones (Song et al. 2012, JMLR 13, 1393), where :math:`\tilde K` is the Gram matrix with its diagonal set to 0:
+    Unbiased, about 0 for independent ones (Song et al. 2012, JMLR 13, 1393), where
+    :math:`\tilde K` is the Gram matrix with its diagonal set to 0:
 
     .. math:: \frac{1}{n(n-3)} \left[ \mathrm{tr}(\tilde K \tilde L)
        + \frac{1^T \tilde K 1 \; 1^T \tilde L 1}{(n-1)(n-2)}
