@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -69,7 +69,9 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _recorder(modules: dict[str, nn.Module], grad: bool) -> Iterator[dict[str, list[Tensor]]]:
+def _recorder(
+    modules: dict[str, nn.Module], grad: bool, reduce: Callable[[Tensor], Tensor] | None = None
+) -> Iterator[dict[str, list[Tensor]]]:
     """Hooks on `modules` that append each answer to the yielded lists; always removed."""
     calls: dict[str, list[Tensor]] = defaultdict(list)
 
@@ -84,9 +86,10 @@ def _recorder(modules: dict[str, nn.Module], grad: bool) -> Iterator[dict[str, l
             # reach what is recorded. With gradients, the record itself has to stay in the graph,
             # so the rest of the net goes on with the copy.
             if not grad:
-                calls[name].append(output.detach().clone())
+                answer = output.detach()
+                calls[name].append(reduce(answer) if reduce else answer.clone())
                 return None
-            calls[name].append(output)
+            calls[name].append(reduce(output) if reduce else output)
             return output.clone()
 
         return hook
@@ -136,6 +139,7 @@ def record(
     batch_size: int | None = None,
     *,
     keep_mode: bool = False,
+    reduce: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """The answers of named layers to images.
 
@@ -158,6 +162,10 @@ def record(
     keep_mode : bool
         False: run in eval mode. True: in the mode that the net is in, as a loss on its layers
         during training needs.
+    reduce : callable, optional
+        What to record of an answer (b, ...) in its place: called as soon as the layer has
+        answered, so that answers too large to be kept need not be. Must return a new tensor, of
+        the same b for `batch_size`.
 
     Returns
     -------
@@ -188,7 +196,7 @@ def record(
     chunks: dict[str, list[Tensor]] = {}
     with torch.set_grad_enabled(grad), _mode(model, keep_mode):
         for batch in images.split(batch_size or len(images)):
-            with _recorder(modules, grad) as calls:
+            with _recorder(modules, grad, reduce) as calls:
                 model(batch)
             records = _named(modules, calls)
             if chunks and records.keys() != chunks.keys():

@@ -99,6 +99,30 @@ def test_batches_give_the_same(net, images, batch_size):
         torch.testing.assert_close(parts[name], answer)
 
 
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_reduced_as_soon_as_the_layer_has_answered(net, images, batch_size):
+    """Before the in-place ReLU, which is the next layer, and again for each step."""
+    whole = features.record(net, ["norm", "head"], images)
+    means = features.record(
+        net, ["norm", "head"], images, batch_size=batch_size, reduce=lambda x: x.flatten(1).mean(1)
+    )
+    for name, answer in whole.items():
+        torch.testing.assert_close(means[name], answer.flatten(1).mean(1))
+    steps = features.record(Recurrent(), "conv", images[:, :2], reduce=lambda x: x.sum((1, 2, 3)))
+    assert {name: tuple(answer.shape) for name, answer in steps.items()} == {
+        f"conv.t{step}": (6,) for step in range(3)
+    }
+
+
+def test_reduced_in_gradient_mode(net, images):
+    images.requires_grad_()
+    mean = features.record(net, "norm", images, grad=True, reduce=lambda x: x.mean((1, 2, 3)))
+    whole = features.record(net, "norm", images, grad=True)["norm"].mean((1, 2, 3))
+    torch.testing.assert_close(mean["norm"], whole)
+    for value in (mean["norm"], whole):
+        assert torch.autograd.grad(value.sum(), images)[0].abs().sum() > 0
+
+
 def test_modes_are_restored_module_by_module(net, images):
     net.train()
     net.norm.eval()
