@@ -1,5 +1,7 @@
 """Planted wrong answers to chapter 2's exercises, each with what its check must say."""
 
+from mutants.changing import but
+
 _BIAS = """
 def shape_bias(shape, texture, response):
     conflict = shape != texture
@@ -25,58 +27,50 @@ def fgsm_step(net, images, labels, epsilon):
 """
 
 
-def _but(right, *changes):
-    """The right answer with some things wrong."""
-    for old, new in changes:
-        assert old in right, old
-        right = right.replace(old, new)
-    return right
-
-
 _END_BIAS = "by_shape / (by_shape + by_texture)"
 _END_KAPPA = "(observed - expected) / (1 - expected)"
 _END_FGSM = "(images + epsilon * gradient.sign()).clamp(0, 1).detach()"
 
 MUTANTS = {
     "ch02.shape_bias": [
-        (_but(_BIAS, (_END_BIAS, "by_texture / (by_shape + by_texture)")), "*texture* bias"),
-        (_but(_BIAS, (_END_BIAS, "by_shape / by_texture")), "by the texture decisions"),
-        (_but(_BIAS, (_END_BIAS, "by_shape / conflict.sum()")), "all trials with a conflict"),
-        (_but(_BIAS, (_END_BIAS, "by_shape / len(shape)")), "the number of all trials"),
-        (_but(_BIAS, (_END_BIAS, "(response == shape).mean()")), "the accuracy by shape"),
-        (_but(_BIAS, ("shape != texture", "shape == shape")), "no conflict in them"),
-        (_but(_BIAS, (_END_BIAS, "100 * by_shape / (by_shape + by_texture)")), "in percent"),
-        (_but(_BIAS, (_END_BIAS, "conflict & (response == shape)")), "one number"),
-        (_but(_BIAS, ("shape != texture", "shape is not texture")), "no conflict in them"),
+        (but(_BIAS, (_END_BIAS, "by_texture / (by_shape + by_texture)")), "*texture* bias"),
+        (but(_BIAS, (_END_BIAS, "by_shape / by_texture")), "by the texture decisions"),
+        (but(_BIAS, (_END_BIAS, "by_shape / conflict.sum()")), "all trials with a conflict"),
+        (but(_BIAS, (_END_BIAS, "by_shape / len(shape)")), "the number of all trials"),
+        (but(_BIAS, (_END_BIAS, "(response == shape).mean()")), "the accuracy by shape"),
+        (but(_BIAS, ("shape != texture", "shape == shape")), "no conflict in them"),
+        (but(_BIAS, (_END_BIAS, "100 * by_shape / (by_shape + by_texture)")), "in percent"),
+        (but(_BIAS, (_END_BIAS, "conflict & (response == shape)")), "one number"),
+        (but(_BIAS, ("shape != texture", "shape is not texture")), "no conflict in them"),
     ],
     "ch02.error_consistency": [
-        (_but(_KAPPA, (_END_KAPPA, "observed")), "share of pictures on which the two agree"),
-        (_but(_KAPPA, (_END_KAPPA, "observed - expected")), "stopped there"),
-        (_but(_KAPPA, (_END_KAPPA, "(observed - expected) / expected")), "divided by c_exp"),
-        (_but(_KAPPA, ("(right_1 == right_2)", "(right_1 & right_2)")), "only pictures on which"),
-        (_but(_KAPPA, (" + (1 - p_1) * (1 - p_2)", "")), "both being right"),
-        (_but(_KAPPA, (" + (1 - p_1) * (1 - p_2)", ""),
+        (but(_KAPPA, (_END_KAPPA, "observed")), "share of pictures on which the two agree"),
+        (but(_KAPPA, (_END_KAPPA, "observed - expected")), "stopped there"),
+        (but(_KAPPA, (_END_KAPPA, "(observed - expected) / expected")), "divided by c_exp"),
+        (but(_KAPPA, ("(right_1 == right_2)", "(right_1 & right_2)")), "only pictures on which"),
+        (but(_KAPPA, (" + (1 - p_1) * (1 - p_2)", "")), "both being right"),
+        (but(_KAPPA, (" + (1 - p_1) * (1 - p_2)", ""),
               ("(right_1 == right_2)", "(right_1 & right_2)")), "only where both are right"),
-        (_but(_KAPPA, ("p_1 * p_2 + (1 - p_1) * (1 - p_2)", "0.5")), "two coins"),
-        (_but(_KAPPA, (_END_KAPPA, "np.corrcoef(right_1, right_2)[0, 1]")), "the correlation"),
-        (_but(_KAPPA, (").mean()\n    expected", ")\n    expected")), "one number"),
-        (_but(_KAPPA, (_END_KAPPA, "abs(observed - expected) / (1 - expected)")), "never agree"),
+        (but(_KAPPA, ("p_1 * p_2 + (1 - p_1) * (1 - p_2)", "0.5")), "two coins"),
+        (but(_KAPPA, (_END_KAPPA, "np.corrcoef(right_1, right_2)[0, 1]")), "the correlation"),
+        (but(_KAPPA, (").mean()\n    expected", ")\n    expected")), "one number"),
+        (but(_KAPPA, (_END_KAPPA, "abs(observed - expected) / (1 - expected)")), "never agree"),
     ],
     "ch02.fgsm_step": [
-        (_but(_FGSM, ("images + epsilon", "images - epsilon")), "went *down* the loss"),
-        (_but(_FGSM, (".clamp(0, 1)", "")), "leave [0, 1]"),
-        (_but(_FGSM, ("gradient.sign()", "gradient")), "added the gradient itself"),
-        (_but(_FGSM, ("epsilon * gradient", "epsilon / 255 * gradient")), "once more"),
-        (_but(_FGSM, ("epsilon * gradient", "255 * epsilon * gradient")), "multiplied epsilon"),
-        (_but(_FGSM, (".detach()", "")), "still carry the graph"),
-        (_but(_FGSM, ("F.cross_entropy(net(images), labels)", "net(images).max(1).values.sum()")),
+        (but(_FGSM, ("images + epsilon", "images - epsilon")), "went *down* the loss"),
+        (but(_FGSM, (".clamp(0, 1)", "")), "leave [0, 1]"),
+        (but(_FGSM, ("gradient.sign()", "gradient")), "added the gradient itself"),
+        (but(_FGSM, ("epsilon * gradient", "epsilon / 255 * gradient")), "once more"),
+        (but(_FGSM, ("epsilon * gradient", "255 * epsilon * gradient")), "multiplied epsilon"),
+        (but(_FGSM, (".detach()", "")), "still carry the graph"),
+        (but(_FGSM, ("F.cross_entropy(net(images), labels)", "net(images).max(1).values.sum()")),
          "the largest score"),
-        (_but(_FGSM, ("labels)\n", "net(images).argmax(1))\n")), "what the net says instead"),
-        (_but(_FGSM, (_END_FGSM, "(epsilon * gradient.sign()).detach()")), "the step alone"),
-        (_but(_FGSM, ("gradient = torch.autograd.grad(loss, images)[0]",
+        (but(_FGSM, ("labels)\n", "net(images).argmax(1))\n")), "what the net says instead"),
+        (but(_FGSM, (_END_FGSM, "(epsilon * gradient.sign()).detach()")), "the step alone"),
+        (but(_FGSM, ("gradient = torch.autograd.grad(loss, images)[0]",
                       "loss.backward(); gradient = images.grad")), "left gradients"),
-        (_but(_FGSM, ("images = images.clone()", "images = images")), "ask for gradients"),
-        (_but(_FGSM, (_END_FGSM, "images.data.add_(epsilon * gradient.sign())"),
+        (but(_FGSM, ("images = images.clone()", "images = images")), "ask for gradients"),
+        (but(_FGSM, (_END_FGSM, "images.data.add_(epsilon * gradient.sign())"),
               ("images.clone()", "images")), "changed its input in place"),
     ],
 }

@@ -1,5 +1,7 @@
 """Planted wrong answers to chapter 5's exercises, each with what its check must say."""
 
+from mutants.changing import but
+
 _AREA = """
 def area(x, branch, shortcut, times):
     for t in range(times):
@@ -22,28 +24,20 @@ def solution_step(right):
 """
 
 
-def _but(source, *changes):
-    """The right answer with one thing wrong."""
-    for old, new in changes:
-        assert old in source
-        source = source.replace(old, new)
-    return source
-
-
 MUTANTS = {
     "ch05.area": [
-        (_but(_AREA, ("    return x", "        return x")), "Only one step"),
-        (_but(_AREA, ("range(times)", "range(times - 1)")), "One step too few"),
-        (_but(_AREA, ("range(times)", "range(times + 1)")), "One step too many"),
-        (_but(_AREA, ("torch.relu(branch(x, t) + kept)", "branch(x, t) + kept")),
+        (but(_AREA, ("    return x", "        return x")), "Only one step"),
+        (but(_AREA, ("range(times)", "range(times - 1)")), "One step too few"),
+        (but(_AREA, ("range(times)", "range(times + 1)")), "One step too many"),
+        (but(_AREA, ("torch.relu(branch(x, t) + kept)", "branch(x, t) + kept")),
          "ReLU is missing"),
-        (_but(_AREA, ("torch.relu(branch(x, t) + kept)", "torch.relu(branch(x, t)) + kept")),
+        (but(_AREA, ("torch.relu(branch(x, t) + kept)", "torch.relu(branch(x, t)) + kept")),
          "ReLU comes last"),
-        (_but(_AREA, (" + kept", "")), "shortcut is missing"),
-        (_but(_AREA, ("branch(x, t)", "branch(x, min(t, 1))")), "the normalisations are not"),
-        (_but(_AREA, ("branch(x, t)", "branch(x, 0)")), "raised `RuntimeError`"),
-        (_but(_AREA, ("shortcut(x) if t == 0 else x", "shortcut(x)")), "raised `RuntimeError`"),
-        (_but(_AREA, ("range(times)", "range(4)")), "written into your code"),
+        (but(_AREA, (" + kept", "")), "shortcut is missing"),
+        (but(_AREA, ("branch(x, t)", "branch(x, min(t, 1))")), "the normalisations are not"),
+        (but(_AREA, ("branch(x, t)", "branch(x, 0)")), "raised `RuntimeError`"),
+        (but(_AREA, ("shortcut(x) if t == 0 else x", "shortcut(x)")), "raised `RuntimeError`"),
+        (but(_AREA, ("range(times)", "range(4)")), "written into your code"),
         ("""
 def area(x, branch, shortcut, times):
     first = state = torch.relu(branch(x, 0) + shortcut(x))
@@ -59,34 +53,34 @@ def area(x, branch, shortcut, times):
 """, "as large as the input"),
     ],
     "ch05.layers": [
-        (_but(_LAYERS, ("return has, passes", "return passes, passes")), "You charged every use"),
-        (_but(_LAYERS, ("len(times) * (1 + 3)", "len(times) * (1 + 4)")), "shortcut's convolution"),
-        (_but(_LAYERS, ("(1 + 3) + 1", "(1 + 3)")), "linear one at the end"),
-        (_but(_LAYERS, ("has = 2 + ", "has = ")), "V1's two convolutions"),
-        (_but(_LAYERS, ("* (1 + 3)", "* 3")), "takes each area's input"),
-        (_but(_LAYERS, ("return has, passes", "return has, has")), "what the net has"),
-        (_but(_LAYERS, ("1 + 3 * t", "4 * t")), "It runs once"),
-        (_but(_LAYERS, ("1 + 3 * t", "3 * t")), "takes each area's input"),
-        (_but(_LAYERS, ("1 + 3 * t", "1 + t")), "three convolutions, not one"),
-        (_but(_LAYERS, ("return has, passes", "return passes, has")), "wrong way round"),
-        (_but(_LAYERS, ("return has, passes", "return has")), "Return two numbers"),
+        (but(_LAYERS, ("return has, passes", "return passes, passes")), "You charged every use"),
+        (but(_LAYERS, ("len(times) * (1 + 3)", "len(times) * (1 + 4)")), "shortcut's convolution"),
+        (but(_LAYERS, ("(1 + 3) + 1", "(1 + 3)")), "linear one at the end"),
+        (but(_LAYERS, ("has = 2 + ", "has = ")), "V1's two convolutions"),
+        (but(_LAYERS, ("* (1 + 3)", "* 3")), "takes each area's input"),
+        (but(_LAYERS, ("return has, passes", "return has, has")), "what the net has"),
+        (but(_LAYERS, ("1 + 3 * t", "4 * t")), "It runs once"),
+        (but(_LAYERS, ("1 + 3 * t", "3 * t")), "takes each area's input"),
+        (but(_LAYERS, ("1 + 3 * t", "1 + t")), "three convolutions, not one"),
+        (but(_LAYERS, ("return has, passes", "return passes, has")), "wrong way round"),
+        (but(_LAYERS, ("return has, passes", "return has")), "Return two numbers"),
     ],
     "ch05.solution_step": [
-        (_but(_STEP, ("unbroken = right.flip(0).long().cumprod(0).sum(0)",
+        (but(_STEP, ("unbroken = right.flip(0).long().cumprod(0).sum(0)",
                       "first = right.long().argmax(0)"),
               ("len(right) - unbroken",
                "torch.where(right.any(0), first, torch.tensor(len(right)))")),
          "It may lose the object again"),
-        (_but(_STEP, ("return len(right) - unbroken", "return right.long().argmax(0)")),
+        (but(_STEP, ("return len(right) - unbroken", "return right.long().argmax(0)")),
          "`argmax` gives 0"),
-        (_but(_STEP, ("len(right) - unbroken",
+        (but(_STEP, ("len(right) - unbroken",
                       "torch.where(unbroken > 0, len(right) - unbroken, -1)")), "got -1"),
-        (_but(_STEP, ("len(right) - unbroken",
+        (but(_STEP, ("len(right) - unbroken",
                       "torch.where(unbroken > 0, len(right) - unbroken, 0)")), "solved at once"),
-        (_but(_STEP, ("len(right) - unbroken", "unbroken")), "at which they begin"),
-        (_but(_STEP, ("len(right) - unbroken", "len(right) - unbroken + 1")), "number 0"),
-        (_but(_STEP, ("cumprod(0).", "")), "wherever they are"),
-        (_but(_STEP, ("right.flip(0)", "right"), ("len(right) - unbroken", "unbroken")),
+        (but(_STEP, ("len(right) - unbroken", "unbroken")), "at which they begin"),
+        (but(_STEP, ("len(right) - unbroken", "len(right) - unbroken + 1")), "number 0"),
+        (but(_STEP, ("cumprod(0).", "")), "wherever they are"),
+        (but(_STEP, ("right.flip(0)", "right"), ("len(right) - unbroken", "unbroken")),
          "at the *start*"),
     ],
 }

@@ -1,5 +1,7 @@
 """Planted wrong answers to chapter 6's exercises, each with what its check must say."""
 
+from mutants.changing import but, returning
+
 _DRAW = """
 def draw_frequencies(u, edges, counts):
     shares = counts / counts.sum()
@@ -47,59 +49,46 @@ def averaged_gradient(net, images, labels, draws):
 """
 
 
-def _but(source, *changes):
-    """The right answer with one thing wrong."""
-    for old, new in changes:
-        assert old in source
-        source = source.replace(old, new)
-    return source
-
-
-def _returning(source, value):
-    head, _, _ = source.rpartition("return ")
-    return f"{head}return {value}\n"
-
-
 MUTANTS = {
     "ch06.draw_frequencies": [
-        (_but(_DRAW, ("shares = counts / counts.sum()",
+        (but(_DRAW, ("shares = counts / counts.sum()",
                       "shares = np.full(len(counts), 1 / len(counts))")),
          "the counts have no effect"),
-        (_returning(_DRAW, "np.interp(u, reached, edges)"), "evenly in cycles per degree"),
-        (_returning(_DRAW, "np.interp(u, reached, np.log2(edges))"), "You returned octaves"),
-        (_but(_DRAW, ("2 ** np.interp", "np.exp(np.interp"), ("np.log2(edges))", "np.log2(edges)))")
+        (returning(_DRAW, "np.interp(u, reached, edges)"), "evenly in cycles per degree"),
+        (returning(_DRAW, "np.interp(u, reached, np.log2(edges))"), "You returned octaves"),
+        (but(_DRAW, ("2 ** np.interp", "np.exp(np.interp"), ("np.log2(edges))", "np.log2(edges)))")
               ), "undid another one"),
-        (_returning(_DRAW, 'edges[np.searchsorted(reached, u, side="right") - 1]'), "lower edge"),
-        (_returning(_DRAW, 'edges[np.searchsorted(reached, u, side="right")]'), "upper edge"),
-        (_but(_DRAW, ("counts / counts.sum()", "counts")), "not the shares"),
-        (_but(_DRAW, ("np.concatenate([[0], shares.cumsum()])", "shares.cumsum()"),
+        (returning(_DRAW, 'edges[np.searchsorted(reached, u, side="right") - 1]'), "lower edge"),
+        (returning(_DRAW, 'edges[np.searchsorted(reached, u, side="right")]'), "upper edge"),
+        (but(_DRAW, ("counts / counts.sum()", "counts")), "not the shares"),
+        (but(_DRAW, ("np.concatenate([[0], shares.cumsum()])", "shares.cumsum()"),
               ("np.log2(edges)", "np.log2(edges[1:])")), "lacks its start"),
-        (_but(_DRAW, ("np.concatenate([[0], shares.cumsum()])", "shares.cumsum()"),
+        (but(_DRAW, ("np.concatenate([[0], shares.cumsum()])", "shares.cumsum()"),
               ("np.log2(edges)", "np.log2(edges[:-1])")), "shifted down by one"),
-        (_but(_DRAW, ("counts / counts.sum()",
+        (but(_DRAW, ("counts / counts.sum()",
                       "(counts / np.diff(edges)) / (counts / np.diff(edges)).sum()")),
          "width of their bins"),
-        (_but(_DRAW, ("np.interp(u,", "np.interp(np.sort(u),")), "number by number"),
+        (but(_DRAW, ("np.interp(u,", "np.interp(np.sort(u),")), "number by number"),
     ],
     "ch06.fano": [
-        (_returning(_FANO, "counts.std(0) / counts.mean(0)"), "coefficient of variation"),
-        (_returning(_FANO, "counts.mean(0) / counts.var(0)"), "upside down"),
-        (_returning(_FANO, "counts.var(0)"), "the variance alone"),
-        (_returning(_FANO, "counts.var(0) / counts.mean(0)**2"), "square of the mean"),
-        (_returning(_FANO, "(counts**2).mean(0) / counts.mean(0)"), "mean of the squares"),
-        (_returning(_FANO, "counts.var(1) / counts.mean(1)"), "across cells"),
-        (_returning(_FANO, "counts.var(0) / counts.mean()"), "Each cell has its own"),
-        (_returning(_FANO, "(counts.var(0) / counts.mean(0)).mean()"), "averaged over the cells"),
-        (_returning(_FANO, "counts.var() / counts.mean()"), "over everything"),
+        (returning(_FANO, "counts.std(0) / counts.mean(0)"), "coefficient of variation"),
+        (returning(_FANO, "counts.mean(0) / counts.var(0)"), "upside down"),
+        (returning(_FANO, "counts.var(0)"), "the variance alone"),
+        (returning(_FANO, "counts.var(0) / counts.mean(0)**2"), "square of the mean"),
+        (returning(_FANO, "(counts**2).mean(0) / counts.mean(0)"), "mean of the squares"),
+        (returning(_FANO, "counts.var(1) / counts.mean(1)"), "across cells"),
+        (returning(_FANO, "counts.var(0) / counts.mean()"), "Each cell has its own"),
+        (returning(_FANO, "(counts.var(0) / counts.mean(0)).mean()"), "averaged over the cells"),
+        (returning(_FANO, "counts.var() / counts.mean()"), "over everything"),
     ],
     "ch06.averaged_gradient": [
-        (_but(_GRADIENT, ("range(draws)", "range(1)"), ("total / draws", "total")), "ran 1 time"),
-        (_but(_GRADIENT, ("total / draws", "total")), "without dividing"),
-        (_but(_GRADIENT, ("total / draws", "total.sign()")), "You returned signs"),
-        (_but(_GRADIENT, ("grad(loss, x)[0]", "grad(loss, x)[0].sign()")),
+        (but(_GRADIENT, ("range(draws)", "range(1)"), ("total / draws", "total")), "ran 1 time"),
+        (but(_GRADIENT, ("total / draws", "total")), "without dividing"),
+        (but(_GRADIENT, ("total / draws", "total.sign()")), "You returned signs"),
+        (but(_GRADIENT, ("grad(loss, x)[0]", "grad(loss, x)[0].sign()")),
          "averaged the signs"),
-        (_but(_GRADIENT, (', reduction="sum"', "")), "mean over the batch"),
-        (_but(_GRADIENT, ("loss = F", "loss = -F")), "The sign is wrong"),
+        (but(_GRADIENT, (', reduction="sum"', "")), "mean over the batch"),
+        (but(_GRADIENT, ("loss = F", "loss = -F")), "The sign is wrong"),
         (_QUIET, "without its noise"),
         (_FIXED, "all one draw"),
     ],
