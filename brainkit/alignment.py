@@ -32,7 +32,7 @@ def saliency(model: nn.Module, images: Tensor, labels: Tensor, create_graph: boo
     Raises:
         ValueError: labels that do not fit the images or have no logit.
 
-    Source: Fel et al. 2022, section 4.
+    Source: Fel et al. 2022.
     """
     if labels.shape != images.shape[:1]:
         raise ValueError(
@@ -105,7 +105,7 @@ def harmonisation_loss(
         ValueError: shapes that do not fit, values that are not finite, or a map that is constant
             where `has_map` says that there is one.
 
-    Source: Fel et al. 2022, equation 3, and its authors' code for what the equation leaves open.
+    Source: Fel et al. 2022, and its authors' code for what the paper leaves open.
     """
     _check(saliency, maps, has_map)
     token = torch.ones(len(maps)) if has_map is None else has_map

@@ -24,6 +24,7 @@ MEAN_DRIVE = 0.3  # of a site at high variation, over images and sites (measured
 EXEMPLARS = 8
 # Latents that a site may care about, each over its range at high variation.
 _LATENTS = ("x", "y", "size", "yaw", "pitch", "roll", "light_azimuth", "light_elevation")
+_ANGLES = ("yaw", "pitch", "roll", "light_azimuth")  # taken by sine and cosine
 _EMBEDDED = 12  # dimensions in which objects are near or far from one another
 
 
@@ -87,7 +88,7 @@ class SimulatedIT:
         members = world.normal(size=(len(CATEGORIES), EXEMPLARS, _EMBEDDED))
         self._embedding = torch.from_numpy((centres + 0.7 * members) / math.hypot(1, 0.7)).float()
         own = np.random.default_rng([seed, 1])
-        seen = _n_seen()
+        seen = len(_LATENTS) + len(_ANGLES)
         self._what = torch.from_numpy(own.normal(size=(_EMBEDDED, sites))).float()
         self._how = torch.from_numpy(own.normal(size=(seen, sites))).float()
         self._product = torch.from_numpy(own.normal(size=(_EMBEDDED, seen, sites))).float()
@@ -134,20 +135,16 @@ class SimulatedIT:
         return signal / (signal + noise)
 
 
-def _n_seen() -> int:
-    angles = sum(name in ("yaw", "pitch", "roll", "light_azimuth") for name in _LATENTS)
-    return len(_LATENTS) + angles  # an angle counts twice, by sine and cosine
-
-
 def _seen(objects: ObjectSet) -> Tensor:
     """How objects are seen (n, s): latents over their range at high variation, angles as pairs."""
     columns = []
     for name in _LATENTS:
         values = objects.latent(name).cpu().float()
         low, high = VARIATIONS["high"][name]
-        if name in ("yaw", "pitch", "roll", "light_azimuth"):
+        if name in _ANGLES:
             angle = values.deg2rad()
-            columns += [math.sqrt(2) * angle.sin(), math.sqrt(2) * (angle.cos() - 0.64)]
+            # 2 / pi is the cosine's mean over 90 degrees to either side.
+            columns += [math.sqrt(2) * angle.sin(), math.sqrt(2) * (angle.cos() - 2 / math.pi)]
         else:  # uniform over the range would have a spread of 1
             columns.append((values - (low + high) / 2) / (high - low) * math.sqrt(12))
     return torch.stack(columns, 1)

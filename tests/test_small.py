@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from brainkit import objects
+from brainkit import models, objects
 from brainkit.features import record
 from brainkit.models import depth, macs, parameters, small
 from brainkit.models.vonenet import Noise, fixed_noise, noise
+from brainkit.recipes import read
+from brainkit.training import evaluate, wilson
 
 SHAPE = (1, 64, 64)
 MAKERS = {name: getattr(small, name) for name in small.__all__}
@@ -75,3 +77,21 @@ def test_lesioned_cornet_s_runs_each_area_once():
     whole, lesioned = small.cornet_s(), small.cornet_s(times=(1, 1, 1))
     assert macs(lesioned, SHAPE) < 0.6 * macs(whole, SHAPE)
     assert set(lesioned.state_dict()) < set(whole.state_dict())
+
+
+@pytest.fixture(scope="module")
+def some_test_images():
+    test = models.record("resnet-objects")["data"]["test"]
+    return objects.sample(256, variation="medium", seed=test["seed"])
+
+
+@pytest.mark.parametrize("family", read("zoo")["families"])
+def test_shipped_nets_are_as_accurate_as_their_records_say(family, some_test_images):
+    assert models.available()[family] == [0, 1, 2, 3, 4]
+    for seed in (0, 4):
+        torch.manual_seed(0)  # of the noisy ones
+        here = evaluate(models.load(family, seed), some_test_images)
+        there = models.record(family, seed)["accuracy"]["medium"]["value"]
+        # 256 of the same population: within the 99.9 % interval of such a sample.
+        interval = wilson(round(here.value * here.n), here.n, z=3.29)
+        assert interval.low < there < interval.high
