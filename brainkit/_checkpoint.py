@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from brainkit._recipe import filled
 
-__all__ = ["identify", "resume", "save"]
+__all__ = ["digest", "identify", "resume", "save"]
 
 # What a difference in each entry of an identity is called.
 _CALLED = {
@@ -25,7 +25,10 @@ _CALLED = {
     "images": "the training images",
     "labels": "the training labels",
     "validation": "the validation set",
+    "terms": "the terms beside the loss, their weights or their data",
 }
+
+_OLDER = {"terms": []}  # what the files of an older brainkit lack
 
 
 def identify(recipe, seed: int, model: nn.Module, data, validation, objective) -> dict:
@@ -53,14 +56,14 @@ def identify(recipe, seed: int, model: nn.Module, data, validation, objective) -
         "seed": int(seed),
         "objective": _name(objective),
         "layers": hashlib.sha256("\n".join(layers + shapes).encode()).hexdigest(),
-        "start": _digest(state.values()),
-        "images": _digest(images),
-        "labels": _digest(labels),
-        "validation": None if validation is None else _digest(chain(*validation.contents())),
+        "start": digest(state.values()),
+        "images": digest(images),
+        "labels": digest(labels),
+        "validation": None if validation is None else digest(chain(*validation.contents())),
     }
 
 
-def _digest(values: Iterable[Any]) -> str:
+def digest(values: Iterable[Any]) -> str:
     """SHA-256 over the types, shapes and bytes of tensors, and over plain values, in order."""
     digest = hashlib.sha256()
     for value in values:
@@ -134,7 +137,7 @@ def _differing(there: dict, here: dict) -> list[str]:
     """What differs between two identities, in words, with both values where they are short."""
     differing = []
     for key, value in here.items():
-        other = there.get(key)  # a file of an older brainkit lacks some
+        other = there.get(key, _OLDER.get(key))
         if key == "recipe" and isinstance(other, dict):
             other = filled(other)
         if other == value:

@@ -1,20 +1,129 @@
-"""Losses that align a net with people's importance maps: the neural harmoniser.
+"""Losses that align a net with a brain: with its neurons (CKA), or with what people look for.
 
-Fel, Rodriguez, Linsley & Serre 2022 (Advances in Neural Information Processing Systems 35) train
-a net so that the image regions its answer depends on are those that people find important. The
-loss is theirs, term by term, in PyTorch; names are the paper's where it has them.
+Dapello, Kar, Schrimpf et al. 2023 (ICLR, "Aligning model and macaque inferior temporal cortex
+representations improves model-to-human behavioral alignment and adversarial robustness") pull a
+layer towards recorded neurons by CKA: `cka_loss`. Fel, Rodriguez, Linsley & Serre 2022 (Advances
+in Neural Information Processing Systems 35), the neural harmoniser, train a net so that the image
+regions its answer depends on are those that people find important: `harmonisation_loss` is
+theirs, term by term; names are the paper's where it has them. `brainkit.training.fit` adds either
+to its loss: give it a `NeuralAlignment` or a `Harmonisation` among its `terms`.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["harmonisation_loss", "pyramid", "saliency"]
+from brainkit._checkpoint import digest
+from brainkit.features import _eval_mode, _modules, _recorder
+from brainkit.similarity import cka
 
+__all__ = [
+    "Harmonisation", "NeuralAlignment", "cka_loss", "harmonisation_loss", "importance_maps",
+    "pyramid", "saliency",
+]  # fmt: skip
+
+LEAST_LEFT = 1e-6  # of 1 - CKA in its logarithm, which has no lower end
 LEVELS = 5  # of the pyramid: 224, 112, 56, 28 and 14 pixels for the original's images
 _BINOMIAL = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+
+
+# --- Neurons ------------------------------------------------------------------------------------
+
+
+def cka_loss(features: Tensor, responses: Tensor, form: str = "debiased") -> Tensor:
+    """How unlike a layer's answers are to those of neurons, to the same images.
+
+    Args:
+        features: (b, ...) of a layer, flattened here.
+        responses: (b, sites) of neurons; or of anything that the layer is to be like.
+        form: "debiased", 1 - CKA with the unbiased HSIC, from 0 to above 1; or "log",
+            ln(1 - CKA) with the biased one, as published. With fewer images than features the
+            biased CKA of unrelated answers is near 1 (`brainkit.similarity.cka`), so that
+            "log" is low from the start and says little of the likeness. Its logarithm ends at
+            1 - CKA = 1e-6, where the gradient vanishes: without an end a perfect match is -inf.
+
+    Returns:
+        A scalar that can be differentiated by the features. NaN where CKA is undefined (see
+        `cka`).
+
+    Raises:
+        ValueError: an unknown form; fewer than 4 images, different images, values not finite,
+            or a layer or population that answers all of them alike.
+
+    Source: Dapello et al. 2023 and its authors' code, the form "log".
+    """
+    if form not in ("debiased", "log"):
+        raise ValueError(f"form must be 'debiased' or 'log', not {form!r}")
+    if form == "debiased":
+        return 1 - cka(features.flatten(1), responses)
+    left = 1 - cka(features.flatten(1), responses, debiased=False)
+    return torch.where(left < LEAST_LEFT, left.detach().clamp(min=LEAST_LEFT), left).log()
+
+
+class NeuralAlignment:
+    """A term for `fit`: the CKA loss of a layer to neurons, on some of the recorded images.
+
+    Args:
+        layer: name of the layer to align (`brainkit.features.layer_names` lists them).
+        images: (n, c, h, w) in [0, 1], those that the neurons were shown.
+        responses: (n, sites), for instance mean counts over repeats.
+        weight: of this loss beside the net's own.
+        batch_size: images of each step, drawn anew without regard to the net's own batch.
+        form: of `cka_loss`.
+
+    The layer is read in the mode the net is in, so in training its normalisations see these
+    images, too, as in the original.
+
+    Raises:
+        ValueError: images and responses that do not fit, fewer than 4 images a step or more than
+            there are, a weight below 0, an unknown form; responses that are not finite or do not
+            vary.
+    """
+
+    name = "neurons"
+
+    def __init__(
+        self,
+        layer: str,
+        images: Tensor,
+        responses: Tensor,
+        weight: float = 1.0,
+        batch_size: int = 32,
+        form: str = "debiased",
+    ):
+        _check_term(images, batch_size, weight, least=4)
+        if responses.ndim != 2 or len(responses) != len(images):
+            raise ValueError(f"responses {tuple(responses.shape)} must be (n, sites), of the "
+                             f"{len(images)} images")  # fmt: skip
+        if not responses.isfinite().all():
+            raise ValueError("responses has values that are not finite")
+        if bool((responses == responses[:1]).all()):
+            raise ValueError("responses is constant: no neuron tells one image from another")
+        cka_loss(responses[:4], responses[:4], form)  # an unknown form is said at once
+        self.layer, self.images, self.responses = layer, images, responses.float()
+        self.weight, self.batch_size, self.form = float(weight), batch_size, form
+
+    @property
+    def identity(self) -> str:
+        data = digest([self.images, self.responses])
+        return f"NeuralAlignment {self.layer} {self.form} {self.batch_size} {data}"
+
+    def __call__(self, model: nn.Module) -> Tensor:
+        here = _draw(len(self.images), self.batch_size)
+        modules = _modules(model, self.layer)
+        with _recorder(modules, grad=True) as calls:
+            model(self.images[here].to(_device(model)))
+        if not calls[self.layer]:
+            raise ValueError(f"the net did not run its layer {self.layer!r}")
+        features = calls[self.layer][-1]  # of an area that runs more than once, the last time
+        return cka_loss(features, self.responses[here].to(features.device), self.form)
+
+
+# --- Importance maps -----------------------------------------------------------------------------
 
 
 def saliency(model: nn.Module, images: Tensor, labels: Tensor, create_graph: bool = True) -> Tensor:
@@ -115,6 +224,103 @@ def harmonisation_loss(
     people = people / (people.amax((2, 3), keepdim=True) + 1e-6) * (peak + 1e-6)
     levels_of = zip(pyramid(net, levels), pyramid(people, levels), strict=True)
     return torch.stack([(token * (a - b).square()).mean() for a, b in levels_of]).mean()
+
+
+def importance_maps(masks: Tensor, sigma: float = 3.0) -> Tensor:
+    """Where an object is, as a stand-in for where people look: masks, smoothed.
+
+    People's maps of the original are of bubbles that they uncovered to recognise an object (Linsley
+    et al. 2019), blurred. The course's objects come with their true place, which no person was
+    asked about: call these maps masks wherever they are shown.
+
+    Args:
+        masks: (n, 1, h, w) in [0, 1], as `brainkit.objects` gives them.
+        sigma: of the Gaussian, pixels.
+
+    Returns:
+        (n, 1, h, w), not scaled.
+
+    Raises:
+        ValueError: no masks (n, 1, h, w), or a sigma that is not positive.
+    """
+    if masks.ndim != 4 or masks.shape[1] != 1 or not sigma > 0:
+        raise ValueError(f"need masks (n, 1, h, w) and a positive sigma, not "
+                         f"{tuple(masks.shape)} and {sigma}")  # fmt: skip
+    reach = math.ceil(3 * sigma)
+    at = torch.arange(-reach, reach + 1).to(masks)
+    kernel = (-(at**2) / (2 * sigma**2)).exp()
+    kernel = kernel / kernel.sum()
+    rows = F.conv2d(masks, kernel.view(1, 1, -1, 1), padding=(reach, 0))
+    return F.conv2d(rows, kernel.view(1, 1, 1, -1), padding=(0, reach))
+
+
+class Harmonisation:
+    """A term for `fit`: the harmonisation loss, on some of the images that have maps.
+
+    Args:
+        images, labels, maps: (n, c, h, w) in [0, 1], (n,) and (n, 1, h, w).
+        weight: of this loss beside the net's own.
+        batch_size: images of each step, drawn anew: it is these that cost a second backward pass.
+        levels: of the pyramid.
+
+    The saliency is that of the net as it will be used, its normalisations at their running
+    statistics, so that an image's map does not depend on its company.
+
+    Raises:
+        ValueError: images, labels and maps that do not fit, batches that are none or more than
+            there are, a weight below 0, a map that is constant or not finite.
+    """
+
+    name = "maps"
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        maps: Tensor,
+        weight: float = 1.0,
+        batch_size: int = 8,
+        levels: int = LEVELS,
+    ):
+        _check_term(images, batch_size, weight, least=1)
+        if labels.shape != images.shape[:1] or len(maps) != len(images):
+            raise ValueError(
+                f"labels {tuple(labels.shape)} and maps {tuple(maps.shape)} must be (n,) and "
+                f"(n, 1, h, w), of the {len(images)} images"
+            )
+        _check(images.mean(1, keepdim=True), maps, None)
+        self.images, self.labels, self.maps = images, labels, maps
+        self.weight, self.batch_size, self.levels = float(weight), batch_size, levels
+
+    @property
+    def identity(self) -> str:
+        data = digest([self.images, self.labels, self.maps])
+        return f"Harmonisation {self.levels} {self.batch_size} {data}"
+
+    def __call__(self, model: nn.Module) -> Tensor:
+        here, device = _draw(len(self.images), self.batch_size), _device(model)
+        with _eval_mode(model):
+            found = saliency(model, self.images[here].to(device), self.labels[here].to(device))
+        return harmonisation_loss(found, self.maps[here].to(device), levels=self.levels)
+
+
+def _draw(n: int, batch_size: int) -> Tensor:
+    """Which images are taken; all chance is torch's global generator's (see `Term`)."""
+    return torch.randperm(n)[:batch_size]
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _check_term(images: Tensor, batch_size: int, weight: float, least: int) -> None:
+    if images.ndim != 4 or not least <= batch_size <= len(images):
+        raise ValueError(
+            f"images {tuple(images.shape)}, batch_size={batch_size}: give (n, c, h, w) and "
+            f"{least} images or more a step, at most as many as there are"
+        )
+    if not 0 <= weight < math.inf:
+        raise ValueError(f"weight={weight}: give 0 or more")
 
 
 def _cut(maps: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
-from brainkit import _processes, attacks, objects
+from brainkit import _aligned, _processes, attacks, objects
 from brainkit._recipe import filled
 from brainkit.models import size, zoo
 from brainkit.training import Recipe, evaluate, fit
@@ -36,7 +36,7 @@ STEPS_KEPT = 1000  # an epoch of ImageNet takes hours; the small nets' epochs ar
 
 RECIPES = Path(zoo.__file__).with_name("recipes")
 
-# float16 may cost this much accuracy, the mean over test sets, or the weights stay float32.
+# Fewer bits may cost this much accuracy, the mean over test sets; else more are kept.
 TOLERANCE = 0.002
 
 
@@ -46,7 +46,8 @@ def read(recipe: str) -> dict[str, Any]:
     Returns:
         {"data": ..., "families": {name: {"architecture", "options", "training"}}, "seeds": [...]}
         with the file's defaults filled in. A family trained against attacks has "against" too,
-        the settings of `brainkit.attacks.pgd`.
+        the settings of `brainkit.attacks.pgd`; an aligned one "align", those of
+        `brainkit._aligned.terms`; one that is kept in another format than float16 "kept_as".
     """
     path = Path(recipe) if recipe.endswith(".yml") else RECIPES / f"{recipe}.yml"
     if not path.exists():
@@ -67,8 +68,8 @@ def read(recipe: str) -> dict[str, Any]:
             "options": family.get("options", {}),
             "training": training,
         }
-        if "against" in family:
-            families[name]["against"] = family["against"]
+        more = {key: family[key] for key in ("against", "align", "kept_as") if key in family}
+        families[name] |= more
     return {"data": content["data"], "families": families, "seeds": content["seeds"]}
 
 
@@ -183,6 +184,7 @@ def make(
             Recipe(**family["training"]),
             seed=seed,
             objective=_objective(**family["against"]) if "against" in family else None,
+            terms=_aligned.terms(data.train(), **family["align"]) if "align" in family else (),
             checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
             workers=data.workers,
@@ -208,10 +210,12 @@ def make(
         "date": datetime.date.today().isoformat(),
         "loss": [round(row["loss"], 4) for row in history],
         "training_accuracy": [round(row["accuracy"], 4) for row in history],
+        **({"terms": [{key: round(value, 5) for key, value in row["terms"].items()}
+                      for row in history]} if "align" in family else {}),
     }
     if data.classes:  # float32: brainkit need not ship it, and its test images are many
         about["accuracy"] = _accuracies(model.to(device), data)
-        about = zoo.save(model, about, name, seed, directory, half=False)
+        about = zoo.save(model, about, name, seed, directory, "float32")
     else:
         full = _accuracies(model, data)
         about = _save_verified(model, about, full, data, name, seed, directory)
@@ -249,21 +253,23 @@ def _learn_unlabelled(model, train: objects.ObjectSet, seed: int, unlabelled: in
 
 
 def _save_verified(model, about, full, data, name, seed, directory) -> dict:
-    """Save as float16 if the saved net, loaded again, is as accurate as the trained one."""
-    for half in (True, False):
+    """Save in fewer bits if the saved net, loaded again, is as accurate as the trained one."""
+    wanted = about.get("kept_as", "float16")
+    for kept_as in [*(["int8"] if wanted == "int8" else []), "float16", "float32"]:
         try:
-            saved = zoo.save(model, about, name, seed, directory, half=half)
+            saved = zoo.save(model, about, name, seed, directory, kept_as)
         except ValueError:  # a weight beyond float16's range
-            if not half:
+            if kept_as == "float32":
                 raise
             continue
         # The recorded accuracy is that of the net a user will load.
         loaded = _accuracies(zoo.load(name, seed, directory), data)
         # Over all test sets: in a noisy net rounding turns single answers about either way.
         loss = sum(full[v]["value"] - loaded[v]["value"] for v in full) / len(full)
-        if not half or loss <= TOLERANCE:
-            about = {**about, "accuracy": loaded, "accuracy_lost_by_float16": loss if half else 0.0}
-            saved = zoo.save(model, about, name, seed, directory, half=half)
+        if kept_as == "float32" or loss <= TOLERANCE:
+            rounded = {} if kept_as == "float32" else {f"accuracy_lost_by_{kept_as}": loss}
+            saved = zoo.save(model, {**about, "accuracy": loaded, **rounded}, name, seed, directory,
+                             kept_as)  # fmt: skip
             break
     return saved
 

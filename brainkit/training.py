@@ -13,9 +13,9 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -26,9 +26,22 @@ from brainkit._inputs import check_logits
 from brainkit._recipe import Recipe
 from brainkit._stream import Batches, InMemory, Stream, read
 
-__all__ = ["Accuracy", "Recipe", "evaluate", "fit", "wilson"]
+__all__ = ["Accuracy", "Recipe", "Term", "evaluate", "fit", "wilson"]
 
 Objective = Callable[[nn.Module, torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+class Term(Protocol):
+    """A loss beside the objective, on data of its own: (model) -> scalar.
+
+    What it draws comes from torch's global generator, so that a resumed run goes on exactly.
+    """
+
+    name: str  # in the history
+    weight: float
+    identity: str  # by which a checkpoint knows it, its data included
+
+    def __call__(self, model: nn.Module) -> torch.Tensor: ...
 
 
 # --- Measuring --------------------------------------------------------------------------------
@@ -124,6 +137,7 @@ def fit(
     seed: int = 0,
     validate: Any = None,
     objective: Objective | None = None,
+    terms: Sequence[Term] = (),
     checkpoint: str | os.PathLike | None = None,
     checkpoint_every: int | None = None,
     workers: int = 0,
@@ -151,11 +165,14 @@ def fit(
         seed: of shuffling, augmentation and dropout. (The weights' own start is the caller's.)
         validate: like `data`; its accuracy is measured after each epoch.
         objective: (model, images, labels) -> (loss, logits). Cross-entropy if not given.
+        terms: more losses, added in each step, each times its weight: `NeuralAlignment` and
+            `Harmonisation` of `brainkit.alignment`, or any `Term`.
         checkpoint: file to keep the state in after each epoch. If it exists the run goes on from
             there; it is refused if it belongs to another recipe, seed, data or validation set,
-            objective, or to a net with other layers or another start, so give the net as freshly
-            made as the first time. An objective is known by its qualified name (and a partial's
-            plain settings): what a lambda or a function of the same name does is not looked into.
+            objective or terms, or to a net with other layers or another start, so give the net as
+            freshly made as the first time. An objective is known by its qualified name (and a
+            partial's plain settings): what a lambda or a function of the same name does is not
+            looked into.
             A dataset is known by its length, transform, labels (`targets`), file names
             (`samples`) and eight of its items: a change in another image is not seen.
         checkpoint_every: keep the state after so many steps within an epoch as well.
@@ -165,17 +182,21 @@ def fit(
         settings: fields of `Recipe`.
 
     Returns:
-        One dict per epoch: epoch, loss, accuracy (on the training batches as they were seen),
-        lr, seconds, cpu_seconds and, with `validate`, validation.
+        One dict per epoch: epoch, loss (the objective's), accuracy (on the training batches as
+        they were seen), lr, seconds, cpu_seconds; with `validate`, validation; with terms,
+        `terms`, the mean of each over the steps by its name, without its weight.
 
     Raises:
         TypeError: an unknown setting; data that is no set of images and labels, or no tensors.
         ValueError: a senseless setting; no images, images outside [0, 1] or not finite, of
             several sizes, or fewer in a batch than processes; labels that do not fit them or
             have no logit; a net with nothing to train; a checkpoint of another run. Items of a
-            dataset are looked at when they are loaded.
+            dataset are looked at when they are loaded. Terms with one name.
         FloatingPointError: the loss is no longer finite.
     """
+    terms = tuple(terms)
+    if len({term.name for term in terms}) < len(terms):
+        raise ValueError(f"terms need names of their own, not {[term.name for term in terms]}")
     recipe = (recipe or Recipe()).with_settings(**settings)
     source = read(data, workers=workers)
     held_out = None if validate is None else read(validate, "validate", workers)
@@ -194,6 +215,8 @@ def fit(
                          f"of {len(source)} images; start fewer")  # fmt: skip
     path = Path(checkpoint) if checkpoint else None
     identity = path and _checkpoint.identify(recipe, seed, model, source, held_out, objective)
+    if identity:
+        identity["terms"] = [f"{term.weight!r} {term.identity}" for term in terms]
     if identity and processes.size > 1:
         identity["processes"] = processes.size
     # Channels-last is the layout in which a CPU's and a GPU's convolutions are quickest.
@@ -216,7 +239,7 @@ def fit(
     with _deterministic(device):
         for epoch in bar:
             row = _epoch(trained, source, recipe, optimiser, objective, epoch, seed, device,
-                         processes, begun, keep, checkpoint_every)  # fmt: skip
+                         processes, terms, begun, keep, checkpoint_every)  # fmt: skip
             begun = None
             processes.agree(model)
             if held_out is not None:
@@ -233,7 +256,7 @@ def fit(
 
 def _epoch(
     model, source: InMemory | Stream, recipe, optimiser, objective, epoch, seed, device,
-    processes, begun=None, keep=None, every=None,
+    processes, terms=(), begun=None, keep=None, every=None,
 ) -> dict:  # fmt: skip
     """One pass. All chance in it comes from (seed, epoch), which is what makes resuming exact.
 
@@ -243,7 +266,8 @@ def _epoch(
     """
     model.train()
     start, cpu_start = time.perf_counter(), time.process_time()
-    total = torch.zeros(2, dtype=torch.float64, device=device)
+    total = torch.zeros(2 + len(terms), dtype=torch.float64, device=device)
+    whole = getattr(model, "module", model)  # terms may differentiate twice: not through a wrapper
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(1_000_003 * seed + epoch)
@@ -278,21 +302,24 @@ def _epoch(
             optimiser.zero_grad(set_to_none=True)
             with _precision(recipe, device):
                 loss, logits = objective(model, x, y)
-            (loss * processes.weight(y, batch)).backward()
+                more = [term(whole) for term in terms]
+            weighted = [term.weight * value for term, value in zip(terms, more, strict=True)]
+            (loss * processes.weight(y, batch) + sum(weighted)).backward()
             optimiser.step()
             correct = (logits.detach().argmax(1) == y).sum()
-            total += torch.stack([loss.detach().double() * len(y), correct.double()])
+            means = [value.detach().double() * len(y) for value in (loss, *more)]
+            total += torch.stack([means[0], correct.double(), *means[1:]])
             done += 1
             if every and done % every == 0 and done < last:
                 own = {"total": total.cpu(), "generators": [g.get_state() for g in generators]}
                 everybody = processes.gather(own)
-                _check_finite(sum(one["total"][0] for one in everybody), epoch, recipe)
+                _check_finite(sum(one["total"].sum() for one in everybody), epoch, recipe)
                 keep({"done": done, "processes": everybody,
                       "seconds": time.perf_counter() - start,
                       "cpu_seconds": time.process_time() - cpu_start})  # fmt: skip
-    loss, accuracy = (processes.total(total) / len(source)).tolist()
-    _check_finite(loss, epoch, recipe)
-    return {
+    loss, accuracy, *values = (processes.total(total) / len(source)).tolist()
+    _check_finite(sum([loss, *values]), epoch, recipe)
+    row = {
         "epoch": epoch,
         "loss": loss,
         "accuracy": accuracy,
@@ -300,6 +327,9 @@ def _epoch(
         "seconds": time.perf_counter() - start,
         "cpu_seconds": time.process_time() - cpu_start,
     }
+    if terms:
+        row["terms"] = dict(zip((term.name for term in terms), values, strict=True))
+    return row
 
 
 def _check_finite(loss: float | torch.Tensor, epoch: int, recipe: Recipe) -> None:

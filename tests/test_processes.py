@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from brainkit import objects, training
+from brainkit import alignment, objects, training
 from brainkit.models.miniatures import ResNet
 
 SETTINGS = dict(epochs=2, batch_size=8, lr=3e-3, flip=True, seed=1, progress=False)
@@ -15,7 +15,7 @@ SETTINGS = dict(epochs=2, batch_size=8, lr=3e-3, flip=True, seed=1, progress=Fal
 SCRIPT = """
 import sys, torch
 sys.path.insert(0, {here!r})
-from test_processes import SETTINGS, net_and_data
+from test_processes import SETTINGS, net_and_data, terms
 from brainkit import training
 
 out, checkpoint, stop = sys.argv[1:]
@@ -28,7 +28,7 @@ if stop == "stop":  # as if killed in the second epoch
         return whole(*given)
     training._epoch = epoch
 net, data = net_and_data()
-history = training.fit(net, data, checkpoint=checkpoint, **SETTINGS)
+history = training.fit(net, data, checkpoint=checkpoint, terms=terms(data), **SETTINGS)
 rank = torch.distributed.get_rank()
 torch.save({{"state": net.state_dict(), "history": history}}, f"{{out}}.{{rank}}")
 """
@@ -38,6 +38,14 @@ def net_and_data():
     torch.manual_seed(0)
     # 29 images: the last batch is uneven, for each process and between them.
     return ResNet(widths=(4, 4), blocks=(1, 1)), objects.sample(29, "none", seed=0)
+
+
+def terms(data):
+    """A second and a third loss, one of which differentiates twice."""
+    responses = torch.rand(len(data), 5, generator=torch.Generator().manual_seed(0))
+    maps = alignment.importance_maps(data.masks)
+    return [alignment.NeuralAlignment("stages", data.images, responses, batch_size=6),
+            alignment.Harmonisation(data.images, data.labels, maps, batch_size=3)]
 
 
 @pytest.fixture

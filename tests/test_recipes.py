@@ -87,7 +87,7 @@ def test_a_bank_is_built_and_not_stored(tmp_path):
     torch.manual_seed(0)
     net = small.vone_resnet(noise=None).eval()
     about = {"architecture": "small_vone_resnet", "options": {"noise": None}}
-    saved = zoo.save(net, about, "vone", 0, tmp_path, half=True)
+    saved = zoo.save(net, about, "vone", 0, tmp_path, "float16")
     bank = net.vone_block.simple_conv_q0.weight.numel()
     trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
     assert saved["bytes"] < 2 * (trained + bank)  # neither of the two banks

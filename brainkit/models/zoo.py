@@ -1,8 +1,8 @@
 """The nets this project trained itself: `load("lenet_mini-objects", seed=3)`, offline.
 
-Each net is two files in `weights/`: the parameters (safetensors, float16 where accuracy holds)
-and a record of the run that made them (JSON): recipe, data, seconds, device, accuracies with
-intervals, SHA-256. Loading needs no network and checks the hash.
+Each net is two files in `weights/`: the parameters (safetensors; float16, or eight bits, where
+accuracy holds) and a record of the run that made them (JSON): recipe, data, seconds, device,
+accuracies with intervals, SHA-256. Loading needs no network and checks the hash.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from brainkit.models.vonenet import Kernels
 __all__ = ["ZooError", "available", "build", "load", "record", "save"]
 
 WEIGHTS = Path(__file__).with_name("weights")
+FORMATS = ("float32", "float16", "int8")
+_SCALE = "|scale"  # of a tensor's name: no module can be called so
 
 
 def _vone(name: str) -> Callable[..., nn.Module]:
@@ -127,7 +129,7 @@ def load(
         )
     model = build(about["architecture"], **about["options"])
     try:
-        state = load_tensors(content)
+        state = _widened(load_tensors(content))
         own = model.state_dict()
         # What training leaves alone (a bank of Gabors) is not stored: `build` has made it anew.
         kept = {key: own[key] for key in _fixed(model)}
@@ -145,19 +147,26 @@ def save(
     name: str,
     seed: int,
     directory: str | os.PathLike | None = None,
-    half: bool = True,
+    kept_as: str = "float16",
 ) -> dict:
     """Write a net's weights and its record, completed with the file's format, size and hash.
 
     Args:
         model: the trained net.
         about: its record, with at least "architecture" and "options", as `build` takes them.
-        half: store parameters as float16; buffers (running statistics) stay as they are. What
+        kept_as: "float32"; "float16", for parameters, while buffers (running statistics) stay as
+            they are; or "int8", for weights of two dimensions and more, as whole numbers from
+            -127 to 127 times one number for each output, while other parameters are float16. What
             the architecture fixes (a bank of Gabors) is not stored at all.
 
     Returns:
         The record as written.
+
+    Raises:
+        ValueError: an unknown format, or weights that are not finite in it.
     """
+    if kept_as not in FORMATS:
+        raise ValueError(f"kept_as={kept_as!r}: give one of {', '.join(FORMATS)}")
     parameter_names = {key for key, _ in model.named_parameters()}
     fixed = _fixed(model)
     state = {}
@@ -165,15 +174,21 @@ def save(
         if key in fixed:
             continue
         value = value.detach().cpu().contiguous()
-        state[key] = value.half() if half and key in parameter_names else value
-        if not torch.isfinite(state[key]).all():
+        if kept_as != "float32" and key in parameter_names:
+            if kept_as == "int8" and value.ndim > 1:
+                value, state[key + _SCALE] = _narrowed(value)
+            else:
+                value = value.half()
+        state[key] = value
+    for key, value in state.items():
+        if not torch.isfinite(value).all():
             raise ValueError(f"{key} has values that are not finite; not saved")
     content = save_tensors(state)
     about = {
         **about,
         "name": name,
         "seed": seed,
-        "format": "float16" if half else "float32",
+        "format": kept_as,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
@@ -184,6 +199,22 @@ def save(
     _write(path, content)
     _write(description, (json.dumps(about, indent=1) + "\n").encode())
     return about
+
+
+def _narrowed(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Eight bits a weight (out, ...), and by what to multiply each output's."""
+    scale = weight.flatten(1).abs().amax(1) / 127
+    shaped = torch.where(scale > 0, scale, 1).view(-1, *[1] * (weight.ndim - 1))
+    return (weight / shaped).round().to(torch.int8), scale
+
+
+def _widened(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A stored state, its weights of eight bits multiplied out again."""
+    scales = {key.removesuffix(_SCALE): state.pop(key) for key in list(state)
+              if key.endswith(_SCALE)}  # fmt: skip
+    for key, scale in scales.items():
+        state[key] = state[key].float() * scale.view(-1, *[1] * (state[key].ndim - 1))
+    return state
 
 
 def _fixed(model: nn.Module) -> set[str]:
