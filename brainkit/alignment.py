@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brainkit._checkpoint import digest
-from brainkit.features import _eval_mode, _modules, _recorder
+from brainkit.features import _eval_mode, record
 from brainkit.similarity import cka
 
 __all__ = [
@@ -114,12 +114,9 @@ class NeuralAlignment:
 
     def __call__(self, model: nn.Module) -> Tensor:
         here = _draw(len(self.images), self.batch_size)
-        modules = _modules(model, self.layer)
-        with _recorder(modules, grad=True) as calls:
-            model(self.images[here].to(_device(model)))
-        if not calls[self.layer]:
-            raise ValueError(f"the net did not run its layer {self.layer!r}")
-        features = calls[self.layer][-1]  # of an area that runs more than once, the last time
+        images = self.images[here]
+        calls = record(model, self.layer, images, grad=True, keep_mode=True)
+        features = list(calls.values())[-1]  # of an area that runs more than once, the last time
         return cka_loss(features, self.responses[here].to(features.device), self.form)
 
 
