@@ -30,6 +30,11 @@ def test_every_shipped_net_is_described_and_has_its_numbers():
     ({"training": {"untrained": True}}, "Not trained"),
     ({"against": {"epsilon": 2 / 255, "steps": 3}}, "PGD, 2/255, 3 steps"),
     ({"options": {"noise": None}}, "with {'noise': None}"),
+    ({"align": {"to": "simulated IT", "weight": 0.3, "images": 8192}},
+     "Plus 0.3 times 1 - CKA of its last stage with the responses of a simulated IT, on 8,192"),
+    ({"align": {"to": "masks", "weight": 1.0, "images": 64, "wrong": True}},
+     "smoothed masks, each of another image (the control), on 64"),
+    ({"format": "int8"}, "eight bits a weight"),
 ])
 def test_a_card_says_what_was_special(tmp_path, change, said):
     source, _ = zoo.files("resnet_mini-objects", 0)

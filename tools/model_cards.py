@@ -8,6 +8,7 @@ from brainkit import claims
 from brainkit.models import zoo
 
 RECIPES = Path(zoo.__file__).with_name("recipes")
+FORMATS = {"int8": "eight bits a weight", "float16": "float16", "float32": "float32"}
 LEVELS = ("none", "medium", "high")
 
 
@@ -55,6 +56,15 @@ def _label(name: str) -> str:
     return "net-" + name.replace("_", "-")
 
 
+def _aligned(to: str, weight: float, images: int, wrong: bool = False, **_) -> str:
+    """The second loss of an aligned net, in a sentence."""
+    whose = ", each of another image (the control)" if wrong else ""
+    what = (f"1 - CKA of its last stage with the responses of a simulated IT{whose}"
+            if to == "simulated IT" else
+            f"the harmonisation loss with the objects' smoothed masks{whose}")
+    return f"Plus {weight:g} times {what}, on {images:,} of the training images."
+
+
 def _card(name: str, runs: list[dict], what: str) -> str:
     first = runs[0]
     data, training = first["data"], dict(first["training"])
@@ -75,6 +85,8 @@ def _card(name: str, runs: list[dict], what: str) -> str:
         attack = first["against"]
         how += (f" Trained on attacked images: PGD, {attack['epsilon'] * 255:g}/255, "
                 f"{attack['steps']} steps.")
+    if "align" in first:
+        how += " " + _aligned(**first["align"])
     devices = sorted({f"{run['device']}, torch {run['torch']}" for run in runs})
     seconds = sum(run["seconds"] for run in runs) / len(runs)
     accuracy = "; ".join(f"{level} {_mean(runs, level)}" for level in LEVELS
@@ -91,7 +103,7 @@ def _card(name: str, runs: list[dict], what: str) -> str:
         "Made": f"{seconds:.0f} s a net on {', '.join(devices)}; {first['date']}",
         "Accuracy": f"{accuracy}, on {test['n']:,} new images (seed {test['seed']}) a level; mean "
                     f"over {len(runs)} seeds with its 95 % t interval",
-        "File": f"safetensors, {first['format']}, {first['bytes'] / 1e3:.0f}\u00a0kB"
+        "File": f"safetensors, {FORMATS[first['format']]}, {first['bytes'] / 1e3:.0f}\u00a0kB"
                 + (", without the Gabors, which their settings give" if "vone" in name else "")
                 + "; MIT licence",
         "SHA-256 by seed": hashes,
