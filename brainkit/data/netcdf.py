@@ -163,7 +163,7 @@ class Assembly:
 
 
 def _dims(variable):
-    """Names of a variable's dimensions: of the scales that netCDF-4 puts on its axes."""
+    """Names of a variable's dimensions: those of its axes' scales."""
     if variable.is_scale and variable.ndim == 1:  # itself that of its dimension
         return (variable.name.rsplit("/", 1)[-1],)
     return tuple(axis[0].name.rsplit("/", 1)[-1] if len(axis) else f"axis {number}"

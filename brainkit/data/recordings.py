@@ -1,8 +1,8 @@
 """Brain-Score's public recordings: macaque V1, V2, V4 and IT, and people's choices.
 
-The files are netCDF-4, and so HDF5: h5py alone reads them (netcdf.py). In them a trial is
-a presentation, a recording site a neuroid; the levels of xarray's indices lie flattened
-beside the data as variables of one dimension (image_id, repetition, region ...).
+The files are netCDF-4, and so HDF5: h5py alone reads them (netcdf.py). In them a trial
+is a presentation, a recording site a neuroid; the levels of xarray's indices lie
+flattened beside the data as variables of one dimension (image_id, repetition, region).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Recordings:
     window: tuple[float, float]
 
     def __repr__(self):
-        region, (repeats, n, sites) = self.site_table["region"].iloc[0], self.repeats.shape
+        (repeats, n, sites), region = self.repeats.shape, self.site_table["region"][0]
         return (f"Recordings({region}: {n} images, {sites} sites, {repeats} repeats, "
                 f"{self.window[0]:g}-{self.window[1]:g} ms)")
 
@@ -184,8 +184,8 @@ def _recordings(asset, path, region, window, group, variation=None):
         file.need("region", sites, "neuroid")
         chosen = sites["region"].astype(str) == region
         if not chosen.any():
-            raise ValueError(f"there is no region {region!r} in {file.path.name}; it has "
-                             f"{_listed(sites['region'])}")
+            raise ValueError(f"there is no region {region!r} in {file.path.name}; it "
+                             f"has {_listed(sites['region'])}")
         column = file.image_id(trials)
         ids, first, image = np.unique(
             trials[column].astype(str), return_index=True, return_inverse=True)
@@ -197,8 +197,8 @@ def _recordings(asset, path, region, window, group, variation=None):
         if variation is not None:
             kept = (about["variation"] == variation).to_numpy()
         if not kept.any():
-            raise ValueError(f"there is no variation {variation!r} in {file.path.name}; "
-                             f"it has {_listed(about['variation'])}")
+            raise ValueError(f"there is no variation {variation!r} in "
+                             f"{file.path.name}; it has {_listed(about['variation'])}")
         bins = file.bins(window)
         values = file.trials_by_sites(responses, np.flatnonzero(chosen), bins)
     number = trials["repetition"] if "repetition" in trials else np.zeros(len(trials))
@@ -225,11 +225,12 @@ def _about_images(trials, first, image):
 
 
 def _completed(about, needed, asset, file):
-    """The table with the needed columns, if need be from the published one of images."""
+    """The table with the needed columns, if need be from that of images."""
     if all(name in about for name in needed):
         return about
     path = fetch(f"{asset}-images")
-    table = pd.read_csv(path)
+    # As text from the start: an id of digits alone would lose its zeros.
+    table = pd.read_csv(path, dtype=dict.fromkeys(IMAGE_IDS, str))
     ids = next((name for name in IMAGE_IDS if name in table), None)
     lacking = [name for name in needed if name not in about and name not in table]
     if ids is None or lacking:
@@ -237,7 +238,7 @@ def _completed(about, needed, asset, file):
         raise AssetError(
             f"{path.name} has no column {what}, and {file.path.name} none that is one "
             f"for all presentations of an image; columns: {', '.join(table)}")
-    table = table.astype({ids: str}).drop_duplicates(ids).set_index(ids)
+    table = table.drop_duplicates(ids).set_index(ids)
     if len(unknown := about.index.difference(table.index)):
         raise AssetError(
             f"{path.name} does not list {len(unknown)} of the {len(about)} images in "
