@@ -18,11 +18,18 @@ from brainkit.data.loaders import (
     photograph,
 )
 from brainkit.data.pickles import load_arrays
+from brainkit.data.recordings import (
+    Recordings,
+    freeman_ziemba_2013,
+    majaj_hong_2015,
+    rajalingham_2018,
+)
 from brainkit.data.scores import brainscore_2019
 
 __all__ = [
     "ASSETS", "CIFAR10_CATEGORIES", "EXPERIMENTS", "PHOTOGRAPHS", "Asset", "AssetError",
-    "HumanSummary", "brainscore_2019", "cache_dir", "cifar10", "fetch", "human_summary",
-    "human_trials", "imagenet_categories", "imagenet_photographs", "load_arrays", "photograph",
+    "HumanSummary", "Recordings", "brainscore_2019", "cache_dir", "cifar10", "fetch",
+    "freeman_ziemba_2013", "human_summary", "human_trials", "imagenet_categories",
+    "imagenet_photographs", "load_arrays", "majaj_hong_2015", "photograph", "rajalingham_2018",
     "state", "verify",
 ]
