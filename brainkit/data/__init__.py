@@ -6,6 +6,7 @@ The functions below it load what the course uses, each as a plain array or table
 
 from brainkit.data.catalogue import ASSETS, Asset, AssetError
 from brainkit.data.humans import HumanSummary, human_summary
+from brainkit.data.kriegeskorte import Objects92, objects92, objects92_nets
 from brainkit.data.ladder import cache_dir, fetch, state, verify
 from brainkit.data.loaders import (
     CIFAR10_CATEGORIES,
@@ -22,7 +23,7 @@ from brainkit.data.scores import brainscore_2019
 
 __all__ = [
     "ASSETS", "CIFAR10_CATEGORIES", "EXPERIMENTS", "PHOTOGRAPHS", "Asset", "AssetError",
-    "HumanSummary", "brainscore_2019", "cache_dir", "cifar10", "fetch", "human_summary",
-    "human_trials", "imagenet_categories", "imagenet_photographs", "load_arrays", "photograph",
-    "state", "verify",
+    "HumanSummary", "Objects92", "brainscore_2019", "cache_dir", "cifar10", "fetch",
+    "human_summary", "human_trials", "imagenet_categories", "imagenet_photographs", "load_arrays",
+    "objects92", "objects92_nets", "photograph", "state", "verify",
 ]
