@@ -28,7 +28,7 @@ __all__ = ["Claim", "bootstrap", "holds", "interval", "load", "paired", "read", 
 # Beside the package in a clone. An installed brainkit (Colab) has no book: there `record` shows
 # the number without its sentence.
 LIST = Path(__file__).parents[1] / "book" / "claims.yml"
-UNITS_OF_INFERENCE = ("seeds", "subjects", "cells", "images", "exact")
+UNITS_OF_INFERENCE = ("seeds", "subjects", "cells", "images", "nets", "exact")
 _MARK = "brainkit_claim"  # key in the metadata of the output that holds the number
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 
@@ -40,9 +40,9 @@ class Claim:
     id: short name, letters, digits and hyphens. sentence: what is claimed; it may hold the number
     as {value:.0%}, or {name} for one of several. notebook: file name without .ipynb. quantity: what
     the number is. unit: "" for a fraction. direction: "> 0", "<= 1e-5", "between 0.9 and 1",
-    or "vone > plain" where several numbers are recorded. over: "seeds", "subjects", "cells" or
-    "images" (the unit of inference), "exact" where nothing is estimated. n: how many at least.
-    level: of the interval, which the direction must hold for as a whole; None without one.
+    or "vone > plain" where several numbers are recorded. over: "seeds", "subjects", "cells",
+    "images" or "nets" (the unit of inference), "exact" where nothing is estimated. n: how many at
+    least. level: of the interval, which the direction must hold for as a whole; None without one.
     """
 
     id: str

@@ -6,6 +6,7 @@ The functions below it load what the course uses, each as a plain array or table
 
 from brainkit.data.catalogue import ASSETS, Asset, AssetError
 from brainkit.data.humans import HumanSummary, human_summary
+from brainkit.data.kriegeskorte import Objects92, objects92, objects92_nets
 from brainkit.data.ladder import cache_dir, fetch, state, verify
 from brainkit.data.loaders import (
     CIFAR10_CATEGORIES,
@@ -28,8 +29,8 @@ from brainkit.data.scores import brainscore_2019
 
 __all__ = [
     "ASSETS", "CIFAR10_CATEGORIES", "EXPERIMENTS", "PHOTOGRAPHS", "Asset", "AssetError",
-    "HumanSummary", "Recordings", "brainscore_2019", "cache_dir", "cifar10", "fetch",
+    "HumanSummary", "Objects92", "Recordings", "brainscore_2019", "cache_dir", "cifar10", "fetch",
     "freeman_ziemba_2013", "human_summary", "human_trials", "imagenet_categories",
-    "imagenet_photographs", "load_arrays", "majaj_hong_2015", "photograph", "rajalingham_2018",
-    "state", "verify",
+    "imagenet_photographs", "load_arrays", "majaj_hong_2015", "objects92", "objects92_nets",
+    "photograph", "rajalingham_2018", "state", "verify",
 ]
