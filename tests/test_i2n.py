@@ -21,7 +21,7 @@ def test_i2n_and_its_ceiling_are_brain_scores():
     limit = brainscore.i2n_ceiling(TRIALS)
     np.testing.assert_allclose(limit.per_split, FIXTURE["ceiling_raw"], atol=1e-12)
     assert limit.score == pytest.approx(FIXTURE["ceiling"], abs=1e-12)
-    ceiled = score.ceiled(limit, era="2024")
+    ceiled = score.ceiled(limit, era="2026")
     assert ceiled.score == pytest.approx(FIXTURE["ceiled"], abs=1e-12)
     assert "r / sqrt(ceiling)" in repr(ceiled)
     with pytest.raises(ValueError, match="one convention"):

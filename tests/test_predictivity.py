@@ -56,11 +56,15 @@ def test_ceiling_is_brain_scores(limit):
 
 
 def test_both_eras_are_brain_scores(raw, limit):
-    old, new = raw.ceiled(limit, era="2018"), raw.ceiled(limit, era="2024")
+    old, new = raw.ceiled(limit, era="2018"), raw.ceiled(limit, era="2026")
     assert old.score == pytest.approx(FIXTURE["pls_old_r_over_ceiling"], abs=1e-8)
     assert new.score == pytest.approx(FIXTURE["pls_ceiled_r2_over_ceiling"], abs=1e-8)
     assert old.error == pytest.approx(raw.error / limit.score)
     np.testing.assert_allclose(new.per_neuroid, raw.per_neuroid**2 / limit.score)
+    between = raw.ceiled(limit, era="2019")
+    np.testing.assert_allclose(between.per_neuroid, old.per_neuroid**2)
+    with pytest.raises(ValueError, match="several eras"):
+        assert between < new
 
 
 # --- scikit-learn's numbers ----------------------------------------------------------------------
@@ -206,14 +210,14 @@ def test_a_negative_r_stays_negative(limit):
     raw = brainscore.neural_predictivity(rng.standard_normal((160, 60)), Y.mean(0), splits=10)
     low = raw.raw.mean(0) < 0
     assert low.any()
-    assert (raw.ceiled(limit, era="2024").per_neuroid[low] < 0).all()
+    assert (raw.ceiled(limit, era="2026").per_neuroid[low] < 0).all()
 
 
 # --- Eras are not mixed --------------------------------------------------------------------------
 
 
 def test_eras_cannot_be_compared_nor_averaged(raw, limit):
-    old, new = raw.ceiled(limit, era="2018"), raw.ceiled(limit, era="2024")
+    old, new = raw.ceiled(limit, era="2018"), raw.ceiled(limit, era="2026")
     assert old.era == "2018"
     assert raw.era is None
     assert "r^2 / ceiling" in repr(new)

@@ -282,7 +282,7 @@ def test_predictivity_and_ceiling_of_what_was_fetched(mirrored, path):
     assert score.score > .99
     limit = brainscore.ceiling(found.repeats)
     assert .9 < limit.score < 1
-    assert score.ceiled(limit, era="2024").per_neuroid.shape == (IT,)
+    assert score.ceiled(limit, era="2026").per_neuroid.shape == (IT,)
 
 
 def human_trials(path, without=(), name="dicarlo.Rajalingham2018.public", choices=True):
@@ -317,7 +317,7 @@ def test_rajalingham_is_the_table_that_i2n_takes(mirrored, path):
                            [f"image{k:02d}" for k in range(24)], table)
     limit = brainscore.i2n_ceiling(table)
     assert score.score > limit.score > .5
-    assert score.ceiled(limit, era="2024").score > .9
+    assert score.ceiled(limit, era="2026").score > .9
 
 
 def test_rajalingham_takes_truth_and_choice_by_their_other_names(path):

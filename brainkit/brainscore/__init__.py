@@ -2,7 +2,7 @@
 
 >>> from brainkit import brainscore
 >>> raw = brainscore.neural_predictivity(features, responses, groups=objects)  # doctest: +SKIP
->>> raw.ceiled(brainscore.ceiling(repeats), era="2024").score                  # doctest: +SKIP
+>>> raw.ceiled(brainscore.ceiling(repeats), era="2026").score                  # doctest: +SKIP
 """
 
 from brainkit.brainscore.behaviour import error_consistency, shape_bias, shape_decisions

@@ -73,7 +73,7 @@ def i2n(probabilities, objects, stimulus_id, trials):
     -------
     Score
         Not ceiled; `.score`, `.per_split` (2,), `.error` (standard deviation of the two);
-        `.ceiled(i2n_ceiling(trials), era="2024")` divides each by the square root of its ceiling.
+        `.ceiled(i2n_ceiling(trials), era="2026")` divides each by the square root of its ceiling.
 
     Raises
     ------

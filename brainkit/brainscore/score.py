@@ -9,7 +9,8 @@ __all__ = ["ERAS", "Score", "average"]
 
 ERAS = {
     "2018": "r / ceiling: the papers of 2018 to 2020",
-    "2024": "r^2 / ceiling: Brain-Score today",
+    "2019": "(r / ceiling)^2: Brain-Score's website, 2019 to 2025",
+    "2026": "r^2 / ceiling: Brain-Score today",
 }
 
 
@@ -69,10 +70,12 @@ class Score:
         ----------
         ceiling : Score
             Of `ceiling` for predictivity, of `i2n_ceiling` for i2n, from the same recordings.
-        era : "2018" or "2024"
-            r / ceiling as in the papers of 2018 to 2020, or r^2 / ceiling as Brain-Score today.
-            There is no default, for the two differ as much as good and bad models do (.85 and .59
-            for one and the same fit). i2n is r / sqrt(ceiling) split by split; "2024" alone.
+        era : "2018", "2019" or "2026"
+            r / ceiling as in the papers of 2018 to 2020; (r / ceiling)^2 as in Brain-Score's code
+            from 2019; or r^2 / ceiling as in its code today (changed by pull request 2169, opened
+            in December 2025). There is no default, for they differ as much as good and bad models
+            do (the first and the last .85 and .59 for one and the same fit). i2n is
+            r / sqrt(ceiling) split by split; "2026" alone.
 
         Returns
         -------
@@ -112,15 +115,17 @@ class Score:
                              "themselves leave nothing to explain")
 
         def relative(r):
-            return (r if era == "2018" else r * abs(r)) / limit
+            if era == "2018":
+                return r / limit
+            return r * abs(r) / (limit**2 if era == "2019" else limit)
 
         per_split = relative(self.per_split)
         return Score(float(relative(self.score)), relative(self.per_neuroid), per_split,
                      standard_error(per_split), relative(self.raw), self.measure, era)
 
     def _ceiled_i2n(self, ceiling, era):
-        if era != "2024":
-            raise ValueError(f'i2n has one convention here, era="2024"; got {era!r}')
+        if era != "2026":
+            raise ValueError(f'i2n has one convention here, era="2026"; got {era!r}')
         if not (ceiling.per_split > 0).all():
             raise ValueError(f"the i2n ceiling is {ceiling.per_split} in its splits; a half of the "
                              "trials that does not agree with the other leaves nothing to explain")
