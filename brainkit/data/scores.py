@@ -22,7 +22,7 @@ def brainscore_2019() -> pd.DataFrame:
     -------
     DataFrame
         One row a net, best Brain-Score first: model; imagenet (top-1 accuracy, 0 to 1); v4 and it
-        (neural predictivity, Pearson r over its ceiling); behaviour (i2n consistency); ost
+        (neural predictivity, from Pearson's r); behaviour (i2n consistency); ost
         (object solution times, 0 for every feed-forward net); brain_score (mean of those four);
         depth (layers; NaN where not given).
 
@@ -30,7 +30,9 @@ def brainscore_2019() -> pd.DataFrame:
     -----
     Source: Kubilius et al. 2019 (Advances in Neural Information Processing Systems 32), data.csv
     of github.com/dicarlolab/neurips2019, asset "brainscore-2019". Scores of the 2019 kind: not to
-    be compared with those on today's website, which square r. Left out: nets without a score, and
+    be compared with those on today's website, which square r. Whether a ceiling has been divided
+    out the file does not say: AlexNet's IT, .589, is near the .584 that Brain-Score's own tests
+    expect of it before any ceiling. Left out: nets without a score, and
     the 181 rows of the authors' own search of architectures ("BaseNet").
     """
     with resources.files("brainkit").joinpath("records/brainscore_2019.csv").open() as stream:
