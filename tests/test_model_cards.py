@@ -49,3 +49,12 @@ def test_a_card_says_what_was_special(tmp_path, change, said):
 
 def test_without_nets_it_says_so(tmp_path):
     assert cards.text(tmp_path) == "No net is shipped yet.\n"
+
+
+def test_a_net_that_is_stored_otherwise_than_its_family_is_named():
+    card = cards.text().split("### it_resnet-objects\n")[1].split("### ")[0]
+    stored = {seed: record("it_resnet-objects", seed)["format"] for seed in range(5)}
+    wider = [seed for seed, kept_as in stored.items() if kept_as != stored[0]]
+    assert wider
+    for seed in wider:
+        assert f"seed {seed}: {stored[seed]}" in card

@@ -56,6 +56,14 @@ def _label(name: str) -> str:
     return "net-" + name.replace("_", "-")
 
 
+def _formats(runs: list[dict]) -> str:
+    """How the nets of a family are stored; those that lost too much by it are stored wider."""
+    first = runs[0]["format"]
+    others = [f"seed {run['seed']}: {FORMATS[run['format']]}" for run in runs
+              if run["format"] != first]
+    return FORMATS[first] + (f" ({', '.join(others)})" if others else "")
+
+
 def _aligned(to: str, weight: float, images: int, wrong: bool = False, **_) -> str:
     """The second loss of an aligned net, in a sentence."""
     whose = ", each of another image (the control)" if wrong else ""
@@ -103,7 +111,7 @@ def _card(name: str, runs: list[dict], what: str) -> str:
         "Made": f"{seconds:.0f} s a net on {', '.join(devices)}; {first['date']}",
         "Accuracy": f"{accuracy}, on {test['n']:,} new images (seed {test['seed']}) a level; mean "
                     f"over {len(runs)} seeds with its 95 % t interval",
-        "File": f"safetensors, {FORMATS[first['format']]}, {first['bytes'] / 1e3:.0f}\u00a0kB"
+        "File": f"safetensors, {_formats(runs)}, {first['bytes'] / 1e3:.0f}\u00a0kB"
                 + (", without the Gabors, which their settings give" if "vone" in name else "")
                 + "; MIT licence",
         "SHA-256 by seed": hashes,
