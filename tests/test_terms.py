@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from brainkit import alignment, objects, recipes, training
+from brainkit import _aligned, alignment, objects, recipes, training
 from brainkit.alignment import Harmonisation, NeuralAlignment
 from brainkit.models import zoo
 from brainkit.models.miniatures import ResNet
@@ -274,6 +274,12 @@ def test_the_control_differs_in_nothing_but_its_target(tmp_path, to):
     assert right["align"] | {"wrong": True} == control["align"]
     assert len(right["terms"]) == 1
     assert not torch.equal(weights(one), weights(other))
+
+
+@pytest.mark.parametrize("wrong", [{"to": "mask"}, {"images": 0}, {"images": 49}])
+def test_a_recipe_that_aligns_with_nothing_is_refused(data, wrong):
+    with pytest.raises(ValueError, match=r"'simulated IT' or 'masks', with 1 to 48 images"):
+        _aligned.terms(data, **{"to": "masks", "weight": 1, "images": 8} | wrong)
 
 
 def test_eight_bits_are_a_fraction_of_a_per_cent_off_and_a_third_of_the_size(tmp_path):
