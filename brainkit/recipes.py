@@ -23,6 +23,7 @@ import torch
 import yaml
 
 from brainkit import _aligned, _processes, attacks, objects
+from brainkit import data as published
 from brainkit._recipe import filled
 from brainkit.models import size, zoo
 from brainkit.training import Recipe, evaluate, fit
@@ -107,19 +108,48 @@ class ObjectData:
         return {v: self._sample(test["n"], v, test["seed"]) for v in test["variations"]}
 
 
-def data_of(settings: dict, folder: Path | None, workers: int) -> ObjectData | FolderData:
+class PhotographData:
+    """CIFAR-10's training and test set, fetched when first asked for."""
+
+    workers, classes = 0, None
+    shape = (3, 32, 32)
+
+    def __init__(self, settings: dict[str, Any]):
+        self.settings = settings
+        self._sets: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def _load(self, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+        if split not in self._sets:
+            self._sets[split] = published.cifar10_tensors(split)
+        return self._sets[split]
+
+    def train(self) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._load("train")
+
+    def tests(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        return {"test": self._load("test")}
+
+
+if TYPE_CHECKING:
+    AnyData = ObjectData | PhotographData | FolderData
+
+
+def data_of(settings: dict, folder: Path | None, workers: int) -> AnyData:
     """The data that a recipe names; `folder` is the user's, for a source that needs one.
 
     Raises:
         SystemExit: an unknown source, or a folder too many, too few, or without images.
     """
     source = settings.get("source")
-    if source not in ("objects", "imagefolder"):
-        raise SystemExit(f"data source {source!r} is unknown; there are: objects, imagefolder")
-    if source == "objects":
+    own = {"objects": ObjectData, "cifar10": PhotographData}
+    if source not in (*own, "imagefolder"):
+        raise SystemExit(
+            f"data source {source!r} is unknown; there are: {', '.join(own)}, imagefolder"
+        )
+    if source in own:
         if folder:
-            raise SystemExit("this recipe renders its images itself: leave --data away")
-        return ObjectData(settings)
+            raise SystemExit("this recipe brings its images itself: leave --data away")
+        return own[source](settings)
     if not folder:
         raise SystemExit("this recipe needs your images: --data FOLDER with train/ and val/")
     from brainkit._imagefolder import FolderData
@@ -130,7 +160,7 @@ def data_of(settings: dict, folder: Path | None, workers: int) -> ObjectData | F
 def make(
     name: str,
     family: dict[str, Any],
-    data: ObjectData | FolderData,
+    data: AnyData,
     seed: int,
     directory: Path,
     device: str = "cpu",
@@ -275,7 +305,7 @@ def _save_verified(model, about, full, data, name, seed, directory) -> dict:
 
 
 def _accuracies(
-    model: torch.nn.Module, data: ObjectData | FolderData
+    model: torch.nn.Module, data: AnyData
 ) -> dict[str, dict[str, float]]:
     found = {}
     for variation, test in data.tests().items():

@@ -13,6 +13,7 @@ from brainkit.data.loaders import (
     EXPERIMENTS,
     PHOTOGRAPHS,
     cifar10,
+    cifar10_tensors,
     human_trials,
     imagenet_categories,
     imagenet_photographs,
@@ -29,8 +30,8 @@ from brainkit.data.scores import brainscore_2019
 
 __all__ = [
     "ASSETS", "CIFAR10_CATEGORIES", "EXPERIMENTS", "PHOTOGRAPHS", "Asset", "AssetError",
-    "HumanSummary", "Objects92", "Recordings", "brainscore_2019", "cache_dir", "cifar10", "fetch",
-    "freeman_ziemba_2013", "human_summary", "human_trials", "imagenet_categories",
-    "imagenet_photographs", "load_arrays", "majaj_hong_2015", "objects92", "objects92_nets",
-    "photograph", "rajalingham_2018", "state", "verify",
+    "HumanSummary", "Objects92", "Recordings", "brainscore_2019", "cache_dir", "cifar10",
+    "cifar10_tensors", "fetch", "freeman_ziemba_2013", "human_summary", "human_trials",
+    "imagenet_categories", "imagenet_photographs", "load_arrays", "majaj_hong_2015", "objects92",
+    "objects92_nets", "photograph", "rajalingham_2018", "state", "verify",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from PIL import Image
 
 from brainkit.data.catalogue import check_name
 from brainkit.data.ladder import fetch
+
+if TYPE_CHECKING:
+    import torch
 
 # Photographs that come inside installed packages: package, file. Each package's documentation
 # names the photographer and the licence.
@@ -122,6 +125,14 @@ def cifar10(split: str) -> tuple[np.ndarray, np.ndarray]:
             images.append(np.array(sheet.convert("RGB")).reshape(-1, 32, 32, 3))
     labels = json.loads((folder / f"{split}_lables.json").read_text(encoding="utf-8"))
     return np.concatenate(images), np.array(labels, dtype=np.int64)
+
+
+def cifar10_tensors(split: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """`cifar10` as this project's nets and trainer take it: (n, 3, 32, 32) float32 in [0, 1]."""
+    import torch  # a second, and only this function needs it
+
+    images, labels = cifar10(split)
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, torch.from_numpy(labels)
 
 
 @cache

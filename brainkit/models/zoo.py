@@ -20,7 +20,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from brainkit.models import cornet, miniatures, small
+from brainkit.models import cornet, miniatures, photographs, small
 from brainkit.models.vonenet import Kernels
 
 __all__ = ["ZooError", "available", "build", "load", "record", "save"]
@@ -49,6 +49,7 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "vgg": miniatures.vgg,
     "resnet": miniatures.resnet,
     **{f"small_{name}": getattr(small, name) for name in small.__all__},
+    **{f"cifar_{name}": getattr(photographs, name) for name in photographs.__all__},
     # As published: nobody ships these with brainkit, but its trainer trains them.
     **{name: getattr(cornet, name) for name in ("cornet_s", "cornet_z", "cornet_rt")},
     **{name: _vone(name) for name in ("vone_resnet50", "vone_cornet_s", "vone_alexnet")},
@@ -112,8 +113,9 @@ def load(
         The net in eval mode, float32, its parameters not requiring gradients (an image's
         gradient is unaffected; to train on, call `.train().requires_grad_()`). One trained on
         objects takes (b, 1, 64, 64) float images in [0, 1] and returns (b, 8) logits in the order
-        of `brainkit.objects.CATEGORIES`; one trained on a folder of images takes (b, 3, h, w) and
-        returns logits in the order of the class folders' names.
+        of `brainkit.objects.CATEGORIES`; one trained on CIFAR-10 (b, 3, 32, 32), and returns
+        (b, 10) logits in the order of `brainkit.data.CIFAR10_CATEGORIES`; one trained on a folder
+        of images takes (b, 3, h, w) and returns logits in the order of the class folders' names.
 
     Raises:
         ZooError: no such net, or a file that does not match its record.
