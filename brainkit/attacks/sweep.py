@@ -115,10 +115,10 @@ def robust_accuracy(
         images, labels: (n, c, h, w) in [0, 1] and (n,); or an `ObjectSet` or a pair of both.
         threat: "Linf", "L2", "L1", or a `Threat`.
         epsilons: radii, 0 or more; 0 is the clean accuracy.
-        steps: of PGD at each epsilon and start, each 2.5 epsilon / steps long; half of that in
-            the second half of them.
-        restarts: starts at each epsilon: the first where the last attack ended (at the smallest
-            epsilon, and for all others, a random point).
+        steps: of PGD at each epsilon and start; their length falls linearly, from 10 epsilon /
+            steps (at most epsilon).
+        restarts: starts at each epsilon: the first where the last attack on that image ended,
+            the others, and the very first, at a random point.
         draws, looks: of a stochastic net's noise: in each step, and to decide. 8 and 32 if not
             given.
         attacked_model: whose gradient is followed, if not the model's own: the net with its
@@ -247,7 +247,8 @@ class _Attack:
                 attacked, gradient, epsilon = attacked[left], gradient[left], epsilon[left]
                 if not len(active):
                     return ended, fooled
-            length = 2.5 * epsilon / self.steps * (1 if 2 * k < self.steps else 0.5)
+            # Long steps first, to leave where the last attack got stuck; 5 epsilon in all.
+            length = epsilon * min(1.0, 10 / self.steps * (1 - k / self.steps))
             attacked = attacked + self.threat.step(gradient, length, attacked)
             attacked = self.threat.project(images, attacked, epsilon)
         ended[active] = attacked
