@@ -29,40 +29,51 @@ const LAYERS = {
     return {run: each((v, k) => a[k] * v + b[k]), back: each((g, k) => a[k] * g)};
   },
   conv({shape: [c, h, w], out: [o, p, q], size, stride, padding, weight, bias}) {
-    const W = numbers(weight), B = numbers(bias);
-    const wide = w + 2 * padding, area = (h + 2 * padding) * wide;
-    const inside = (f) => {
-      for (let k = 0; k < c; k++) for (let i = 0; i < h; i++) {
-        const there = k * area + (i + padding) * wide + padding;
-        f((k * h + i) * w, there);
-      }
+    const wide = w + 2 * padding, area = (h + 2 * padding) * wide, n = c * size * size;
+    // Four output channels at a time, their weights interleaved: several times as fast, since
+    // four sums need not wait for each other. Channels that make up a full four are zero.
+    const blocks = Math.ceil(o / 4), W = new Float64Array(4 * n * blocks);
+    const B = new Float64Array(4 * blocks);
+    numbers(weight).forEach((v, i) => {
+      const m = Math.floor(i / n);
+      W[4 * ((m >> 2) * n + i % n) + (m & 3)] = v;
+    });
+    B.set(numbers(bias));
+    const places = new Int32Array(n);  // of a window's pixels, from its first one
+    for (let k = 0, at = 0; k < c; k++) for (let u = 0; u < size; u++) for (let v = 0; v < size; v++)
+      places[at++] = k * area + u * wide + v;
+    const rows = f => {
+      for (let k = 0; k < c; k++) for (let i = 0; i < h; i++)
+        f((k * h + i) * w, k * area + (i + padding) * wide + padding);
     };
+    const pq = p * q;
     return {
       run(x) {
-        const X = new Float32Array(c * area), y = new Float32Array(o * p * q);
-        inside((here, there) => X.set(x.subarray(here, here + w), there));
-        for (let m = 0, at = 0; m < o; m++) for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) {
-          let sum = B[m], k = m * c * size * size;
-          for (let n = 0; n < c; n++) for (let u = 0; u < size; u++) {
-            let s = n * area + (i * stride + u) * wide + j * stride;
-            for (const end = s + size; s < end;) sum += W[k++] * X[s++];
+        const X = new Float64Array(c * area), y = new Float32Array(4 * blocks * pq);
+        rows((here, there) => X.set(x.subarray(here, here + w), there));
+        for (let m = 0; m < blocks; m++) for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) {
+          let s0 = B[4 * m], s1 = B[4 * m + 1], s2 = B[4 * m + 2], s3 = B[4 * m + 3];
+          const corner = i * stride * wide + j * stride, at = 4 * m * pq + i * q + j;
+          for (let k = 0, a = 4 * m * n; k < n; k++, a += 4) {
+            const v = X[corner + places[k]];
+            s0 += W[a] * v; s1 += W[a + 1] * v; s2 += W[a + 2] * v; s3 += W[a + 3] * v;
           }
-          y[at++] = sum;
+          y[at] = s0; y[at + pq] = s1; y[at + 2 * pq] = s2; y[at + 3 * pq] = s3;
         }
-        return y;
+        return y.subarray(0, o * pq);
       },
-      back(g) {
+      back(gradient) {
         const G = new Float64Array(c * area), x = new Float32Array(c * h * w);
-        for (let m = 0, at = 0; m < o; m++) for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) {
-          const v = g[at++];
-          if (v === 0) continue;
-          let k = m * c * size * size;
-          for (let n = 0; n < c; n++) for (let u = 0; u < size; u++) {
-            let s = n * area + (i * stride + u) * wide + j * stride;
-            for (const end = s + size; s < end;) G[s++] += W[k++] * v;
-          }
+        const g = new Float64Array(4 * blocks * pq);
+        g.set(gradient);
+        for (let m = 0; m < blocks; m++) for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) {
+          const corner = i * stride * wide + j * stride, at = 4 * m * pq + i * q + j;
+          const g0 = g[at], g1 = g[at + pq], g2 = g[at + 2 * pq], g3 = g[at + 3 * pq];
+          if (g0 === 0 && g1 === 0 && g2 === 0 && g3 === 0) continue;
+          for (let k = 0, a = 4 * m * n; k < n; k++, a += 4)
+            G[corner + places[k]] += W[a] * g0 + W[a + 1] * g1 + W[a + 2] * g2 + W[a + 3] * g3;
         }
-        inside((here, there) => x.set(G.subarray(there, there + w), here));
+        rows((here, there) => x.set(G.subarray(there, there + w), here));
         return x;
       },
     };
@@ -88,6 +99,9 @@ const LAYERS = {
         return x;
       },
     };
+  },
+  flatten() {
+    return {run: x => x, back: g => g};  // (c, h, w) lies in one row already
   },
   linear({weight, bias}) {
     const W = numbers(weight), B = numbers(bias), n = W.length / B.length;
@@ -142,8 +156,9 @@ const paint = (canvas, images, h, w, gap = 0) => {
   const context = canvas.getContext("2d");
   images.forEach((image, n) => {
     const pixels = context.createImageData(w, h);
-    image.forEach((v, i) => pixels.data.fill(Math.round(255 * clamp(v, 0, 1)), 4 * i, 4 * i + 3));
-    for (let i = 3; i < pixels.data.length; i += 4) pixels.data[i] = 255;
+    const rgba = new Uint32Array(pixels.data.buffer);
+    for (let i = 0; i < rgba.length; i++)  // red, green and blue alike, and opaque
+      rgba[i] = (Math.round(255 * clamp(image[i], 0, 1)) * 0x010101 | 0xff000000) >>> 0;
     context.putImageData(pixels, n * (w + gap), 0);
   });
   return context;
@@ -158,11 +173,11 @@ const start = root => {
   const data = JSON.parse(part("data").textContent), {side, names, maps} = data;
   const net = network(data.layers), size = side * side;
   const objects = data.images.map(text => Float32Array.from(bytes(text), v => v / 255));
-  const percent = p => `${(100 * p).toFixed(p > 0.995 || p < 0.005 ? 1 : 0)} %`;
+  const percent = p => `${(100 * p).toFixed(1)} %`;
   const best = p => p.indexOf(Math.max(...p));
 
   let image, label, drawn, due = false;
-  let pen = {x: side >> 1, y: side >> 1, down: false};
+  let pen = {x: side >> 1, y: side >> 1, down: false, held: false, keys: false};
 
   const show = () => {
     due = false;
@@ -180,7 +195,7 @@ const start = root => {
     const context = paint(part("clean"), [image], side, side);
     paint(part("change"), [change], side, side);
     paint(part("sum"), [attacked], side, side);
-    if (drawing() && document.activeElement === part("clean")) {
+    if (drawing() && pen.keys && document.activeElement === part("clean")) {
       context.strokeStyle = pen.down ? "#db570e" : "#33b0fe";
       context.strokeRect(pen.x - 2.5, pen.y - 2.5, 5, 5);
     }
@@ -210,7 +225,7 @@ const start = root => {
         said[i].style.fontWeight = k === best(p) ? "700" : "400";
       });
     });
-    const is = drawn ? "" : ` (it is: ${names[label]})`;
+    const is = drawn ? "" : best(clean) === label ? " (right)" : ` (wrong: ${names[label]})`;
     write("said", `The net says ${names[best(clean)]}, ${percent(clean[best(clean)])}${is}. `
       + `Attacked: ${names[best(fooled)]}, ${percent(fooled[best(fooled)])}.`);
     root.dataset.clean = names[best(clean)];
@@ -272,7 +287,7 @@ const start = root => {
     canvas.setPointerCapture(event.pointerId);
     const [x, y] = place(event);
     stroke(x, y, {x, y});
-    pen = {x, y, down: false, held: true};
+    pen = {x, y, down: false, held: true, keys: false};
   });
   canvas.addEventListener("pointermove", event => {
     if (!pen.held) return;
@@ -287,6 +302,7 @@ const start = root => {
       event.key] || [0, 0];
     if (!drawing() || (event.key !== " " && !dx && !dy)) return;
     event.preventDefault();
+    pen.keys = true;
     if (event.key === " ") pen.down = !pen.down;
     const x = clamp(Math.round(pen.x) + dx, 0, side - 1);
     const y = clamp(Math.round(pen.y) + dy, 0, side - 1);
