@@ -230,7 +230,7 @@ const start = root => {
       + `Attacked: ${names[best(fooled)]}, ${percent(fooled[best(fooled)])}.`);
     root.dataset.clean = names[best(clean)];
     root.dataset.attacked = names[best(fooled)];
-    write("took", `${took.toFixed(1)} ms a gradient step, here`);
+    write("took", `${took.toFixed(1)} ms a gradient step in this browser`);
     part("goal").options[0].textContent = drawn
       ? `away from the net's answer (${names[from]})` : `away from ${names[label]}`;
     part("clean").setAttribute("aria-label", drawn ? "Your drawing" : `Image of ${names[label]}`);

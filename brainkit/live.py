@@ -248,7 +248,7 @@ def _still(model, image, label, epsilon, steps, alt):
 
     attacked = pgd(model, image, label, epsilon / 255, steps, random_start=False)
     with torch.no_grad():
-        before, after = (model(x).softmax(1)[0] for x in (image, attacked))
+        before, after = (model(x).softmax(1)[0].numpy() for x in (image, attacked))
     true, clean, fooled = (CATEGORIES[int(i)] for i in (label, before.argmax(), after.argmax()))
     fig = plt.figure(figsize=(7.4, 2.2))
     axes = fig.subplots(1, 4, width_ratios=(1, 1, 1, 1.25))
@@ -289,8 +289,7 @@ padding:.35em .6em;min-height:2.2em;max-width:100%}
 .bk-live :focus-visible{outline:3px solid var(--bk-c1,#db570e)!important;outline-offset:2px}
 .bk-live .bk-row{display:flex;flex-wrap:wrap;gap:.5em .9em;align-items:center;margin:.5em 0}
 .bk-live .bk-row label{display:flex;flex-wrap:wrap;gap:.4em;align-items:center;margin:0}
-.bk-live .bk-pick{display:grid;grid-template-columns:repeat(auto-fill,minmax(2.9rem,3.4rem));
-gap:.4em}
+.bk-live .bk-pick{display:grid;grid-template-columns:repeat(6,minmax(0,3.4rem));gap:.4em}
 .bk-live .bk-pick button{padding:3px}
 .bk-live .bk-three{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:.6em}
 .bk-live .bk-three div:has(.bk-drawing){grid-column:1/-1;max-width:18rem}
