@@ -14,7 +14,8 @@ const half = h => {
 
 const numbers = ([format, text]) => {
   const {buffer} = bytes(text);
-  return format === "f4" ? new Float32Array(buffer) : Float32Array.from(new Uint16Array(buffer), half);
+  if (format === "f4") return new Float32Array(buffer);
+  return Float32Array.from(new Uint16Array(buffer), half);
 };
 
 // Each layer: `run` from x (c, h, w) to y, and `back` from y's gradient to x's. Weights get none.
@@ -40,8 +41,9 @@ const LAYERS = {
     });
     B.set(numbers(bias));
     const places = new Int32Array(n);  // of a window's pixels, from its first one
-    for (let k = 0, at = 0; k < c; k++) for (let u = 0; u < size; u++) for (let v = 0; v < size; v++)
-      places[at++] = k * area + u * wide + v;
+    for (let k = 0, at = 0; k < c; k++)
+      for (let u = 0; u < size; u++)
+        for (let v = 0; v < size; v++) places[at++] = k * area + u * wide + v;
     const rows = f => {
       for (let k = 0; k < c; k++) for (let i = 0; i < h; i++)
         f((k * h + i) * w, k * area + (i + padding) * wide + padding);
@@ -83,9 +85,11 @@ const LAYERS = {
   },
   pool({shape: [c, h, w], out: [, p, q], size}) {
     const each = f => {
-      for (let k = 0, at = 0; k < c; k++) for (let i = 0; i < p; i++) for (let j = 0; j < q; j++, at++)
-        for (let u = 0; u < size; u++) for (let v = 0; v < size; v++)
-          f(at, (k * h + i * size + u) * w + j * size + v);
+      for (let at = 0; at < c * p * q; at++) {
+        const j = at % q, row = (at - j) / q, i = row % p, k = (row - i) / p;
+        for (let u = 0; u < size; u++)
+          for (let v = 0; v < size; v++) f(at, (k * h + i * size + u) * w + j * size + v);
+      }
     };
     return {
       run(x) {
@@ -106,7 +110,10 @@ const LAYERS = {
   linear({weight, bias}) {
     const W = numbers(weight), B = numbers(bias), n = W.length / B.length;
     return {
-      run: x => B.map((b, m) => { for (let i = 0; i < n; i++) b += W[m * n + i] * x[i]; return b; }),
+      run: x => B.map((b, m) => {
+        for (let i = 0; i < n; i++) b += W[m * n + i] * x[i];
+        return b;
+      }),
       back(g) {
         const x = new Float64Array(n);
         g.forEach((v, m) => { for (let i = 0; i < n; i++) x[i] += W[m * n + i] * v; });

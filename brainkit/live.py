@@ -2,7 +2,7 @@
 
 >>> from brainkit import live, models, objects
 >>> net = models.load("live_cnn-objects", seed=0)
->>> live.attack(net, objects.sample(6, "low", seed=4))   # doctest: +SKIP
+>>> live.attack(net, objects.sample(6, "medium", seed=4))   # doctest: +SKIP
 
 The page's own JavaScript (`live.js`) runs the net and its gradient by the pixels, with the weights
 that PyTorch has. Where scripts are off, a still figure of one attack by PyTorch stands instead.
@@ -332,7 +332,8 @@ def _page(data, still, epsilon, steps, caption):
     caption = f"<p><small>{_html.inline(caption)}</small></p>" if caption else ""
     live = f"""<div data-part="live" hidden style="{_html.PAPER}">
 <div class="bk-row bk-pick" role="group" aria-label="Image to attack">{picks}</div>
-<div class="bk-row"><button type="button" data-part="draw" aria-pressed="false">Draw on the image</button>
+<div class="bk-row"><button type="button" data-part="draw" aria-pressed="false">Draw on
+the image</button>
 <button type="button" data-part="blank">Start from grey</button>
 <span data-part="pens" hidden><label>Pen <select data-part="shade">{option(0, "black")}
 {option(1, "white")}{option(0.5, "grey")}</select></label> Finger or mouse; or the arrow keys, and

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_export_holds_the_nets_own_numbers(net):
         "scale", *["conv", "scale", "relu", "pool"] * 3, "flatten", "linear",
     ]  # fmt: skip
     assert layers[0]["shape"] == [1, SIDE, SIDE]
-    assert all(a["out"] == b["shape"] for a, b in zip(layers, layers[1:], strict=False))
+    assert all(a["out"] == b["shape"] for a, b in pairwise(layers))
     conv, linear = layers[1], layers[-1]
     assert conv["weight"][0] == "f2", "the shipped weights are float16"
     assert np.array_equal(decoded(conv["weight"]), net[1].weight.detach().numpy().ravel())
