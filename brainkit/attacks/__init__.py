@@ -5,11 +5,13 @@
 unit, so 1/255 is one grey level.
 """
 
+from brainkit.attacks.borrowed import Attacked, AutoAttackResult, autoattack, torchattack
 from brainkit.attacks.gradient import Averaged, fgsm, is_stochastic, margin, pgd
 from brainkit.attacks.sweep import RobustAccuracy, robust_accuracy
 from brainkit.attacks.threats import L1, L2, THREATS, Linf, Threat
 
 __all__ = [
-    "L1", "L2", "THREATS", "Averaged", "Linf", "RobustAccuracy", "Threat", "fgsm",
-    "is_stochastic", "margin", "pgd", "robust_accuracy",
+    "L1", "L2", "THREATS", "Attacked", "AutoAttackResult", "Averaged", "Linf", "RobustAccuracy",
+    "Threat", "autoattack", "fgsm", "is_stochastic", "margin", "pgd", "robust_accuracy",
+    "torchattack",
 ]  # fmt: skip
