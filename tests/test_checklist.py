@@ -208,10 +208,13 @@ def test_an_honest_net_passes_all(data, honest, some):
     assert 0.1 < float(report.title.split("accuracy ")[1].split("%")[0]) / 100 < 0.9
 
 
-@pytest.mark.parametrize("defended", [Noise, Jitter])
-def test_an_honest_stochastic_net_passes_all_with_enough_draws(honest, some, defended):
-    report = attacks.sanity_checks(defended(honest), some, epsilon=EPSILON / 2, draws=32, looks=64,
-                                   surrogate=honest, queries=20)  # fmt: skip
+FEW = ["gradient there", "gradient better than noise", "loss rises", "many steps beat one",
+       "more draws", "white box beats transfer"]  # fmt: skip
+
+
+def test_an_honest_stochastic_net_passes_with_enough_draws(honest, some):
+    report = attacks.sanity_checks(Noise(honest), some, epsilon=EPSILON / 2, steps=10, draws=8,
+                                   looks=32, surrogate=honest, only=FEW)  # fmt: skip
     assert report.passed, report
     assert report["more draws"].passed
 
@@ -254,10 +257,8 @@ def test_is_a_table_in_words_and_for_figures(honest, some, capsys):
 
 
 def test_puts_the_net_back_as_it_was(honest, some):
-    net = Masked(nn.Sequential(nn.BatchNorm2d(1).eval(), honest))
-    net.forward = net.net.forward
-    net.train()
-    net.net[0].eval()
+    net = nn.Sequential(nn.BatchNorm2d(1), honest).train()
+    net[0].eval()
     before = [m.training for m in net.modules()]
     attacks.sanity_checks(net, some, epsilon=EPSILON, queries=2, only=["white box beats black box"])
     assert [m.training for m in net.modules()] == before

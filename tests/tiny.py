@@ -7,7 +7,8 @@ from torch import nn
 def net(seed=0, classes=8):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        made = nn.Sequential(nn.Conv2d(1, 8, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(128, classes))
+        made = nn.Sequential(nn.Conv2d(1, 8, 3, 2), nn.ReLU(), nn.Flatten(),
+                             nn.Linear(128, classes))  # fmt: skip
     return made.eval().requires_grad_(False)
 
 
