@@ -26,9 +26,9 @@ def plain(net, images, labels, steps):
     right = []
     for epsilon in EPSILONS:
         attack = torchattacks.PGD(net, eps=epsilon, alpha=2.5 * epsilon / steps, steps=steps)
+        attacked = [attack(*part) for part in zip(images.split(128), labels.split(128),
+                                                  strict=True)]
         with torch.no_grad():
-            attacked = [attack(*part) for part in zip(images.split(128), labels.split(128),
-                                                      strict=True)]
             right.append(net(torch.cat(attacked)).argmax(1) == labels)
     return torch.stack(right)
 
