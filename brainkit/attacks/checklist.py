@@ -70,7 +70,7 @@ class SanityReport:
                  "passed": c.passed, "if it fails": c.remedy} for c in self.checks]  # fmt: skip
 
     def __getitem__(self, name: str) -> Check:
-        return {check.name: check for check in self.checks}[name]
+        return next(check for check in self.checks if check.name == name)
 
     def __str__(self) -> str:
         words = {True: "ok", False: "FAILED", None: "-"}
@@ -169,14 +169,11 @@ class _Checks:
         self.usual = self.clean
         try:
             self.usual = self._attack(epsilon)
-        except FloatingPointError:
-            self.stopped = "not run: the gradient is not finite"
-        except RuntimeError as error:  # torch has no class of its own for this
-            if "does not require grad" not in str(error):
+        except (FloatingPointError, RuntimeError) as error:
+            # For a net that passes no gradient on torch has no class of error of its own.
+            if isinstance(error, RuntimeError) and "does not require grad" not in str(error):
                 raise
-            self.stopped = "not run: the net passes no gradient on"
-
-    # --- Attacks and measures --------------------------------------------------------------------
+            self.stopped = "not run: there is no finite gradient"
 
     def _attack(self, epsilon: float, **settings) -> Tensor:
         """Who is still right after an attack of its own within this one epsilon."""
@@ -347,7 +344,7 @@ class _Checks:
 
     def _measured(self, name, expected, attack, verdict, remedy) -> Check:
         if self.stopped:
-            return _none(name, self.stopped, expected)
+            return _none(name, self.stopped)
         try:
             return Check(name, expected, *verdict(attack()), remedy)
         except FloatingPointError as error:
@@ -369,8 +366,8 @@ CHECKS: dict[str, Callable[[_Checks, str], Check]] = {
 }
 
 
-def _none(name: str, why: str, expected: str = "") -> Check:
-    return Check(name, expected, why, None, "")
+def _none(name: str, why: str) -> Check:
+    return Check(name, "", why, None, "")
 
 
 def _gradient(total: Tensor, images: Tensor) -> Tensor:
@@ -381,10 +378,7 @@ def _gradient(total: Tensor, images: Tensor) -> Tensor:
 
 
 def _within(found: Tensor, other: Tensor) -> bool:
-    """Whether `found` leaves no more images right than `other`, by more than chance would.
-
-    Both (n,) bool, of the same images: only those that changed sides count.
-    """
+    """Whether `found` leaves no more images right than `other`, both (n,), but for chance."""
     lost, gained = int((found & ~other).sum()), int((other & ~found).sum())
     n = len(found)
     error = math.sqrt(max(lost + gained - (lost - gained) ** 2 / n, 0)) / n
@@ -392,7 +386,7 @@ def _within(found: Tensor, other: Tensor) -> bool:
 
 
 def _enough(holds: Tensor, share: float) -> bool:
-    return bool(holds.double().mean() >= _least(share, len(holds))) if len(holds) else False
+    return len(holds) > 0 and bool(holds.double().mean() >= _least(share, len(holds)))
 
 
 def _least(share: float, n: int) -> float:
