@@ -250,8 +250,8 @@ class _Checks:
         )  # fmt: skip
 
     def infinite(self, name: str) -> Check:
-        pixels = self.images[0].numel()
-        whole = {"Linf": 1.0, "L2": math.sqrt(pixels), "L1": float(pixels)}.get(self.threat.name)
+        n = self.images[0].numel()
+        whole = {"Linf": 1.0, "L2": math.sqrt(n), "L1": float(n)}.get(self.threat.name)
         if whole is None:
             return _none(name, "the whole range is unknown for this threat")
         return self._measured(
@@ -332,8 +332,6 @@ class _Checks:
     def _moved(self, gradient: Tensor, step: float) -> Tensor:
         return (self.images + self.threat.step(gradient, step, self.images)).clamp(0, 1)
 
-    # --- Verdicts --------------------------------------------------------------------------------
-
     def _compared(self, name: str, what: str, attack: Callable[[], Tensor], remedy: str) -> Check:
         """The reported attack must leave no more images right than the other one."""
         return self._measured(
@@ -373,8 +371,7 @@ def _none(name: str, why: str) -> Check:
 def _gradient(total: Tensor, images: Tensor) -> Tensor:
     if not total.requires_grad:
         return torch.zeros_like(images)
-    (gradient,) = torch.autograd.grad(total, images, allow_unused=True)
-    return torch.zeros_like(images) if gradient is None else gradient
+    return torch.autograd.grad(total, images, allow_unused=True, materialize_grads=True)[0]
 
 
 def _within(found: Tensor, other: Tensor) -> bool:
