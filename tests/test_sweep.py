@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from brainkit import attacks
+from brainkit.models.vonenet import Noise, noise
 
 NET, IMAGES = tiny.net(), tiny.images()
 LABELS = NET(IMAGES).argmax(1)
@@ -83,6 +84,30 @@ def test_another_runs_checkpoint_is_refused(tmp_path, change, named):
     attacks.robust_accuracy(**given)
     with pytest.raises(ValueError, match=rf"another run: its {named}.* differ; delete it"):
         attacks.robust_accuracy(**given | change)
+
+
+def test_a_checkpoint_knows_a_nets_noise_by_more_than_its_weights(tmp_path):
+    net = nn.Sequential(tiny.net()[:2], Noise("neuronal"), *tiny.net()[2:]).eval()
+    given = dict(images=IMAGES, labels=LABELS, checkpoint=tmp_path / "s.pt", **SETTINGS)
+    attacks.robust_accuracy(net, draws=2, looks=2, **given)
+    with noise(net, "gaussian"), pytest.raises(ValueError, match="another run: its net differ"):
+        attacks.robust_accuracy(net, draws=2, looks=2, **given)
+
+
+def test_the_callers_generator_is_left_alone():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    attacks.robust_accuracy(tiny.Noisy(NET, 0.02), IMAGES, LABELS, draws=2, looks=2, **SETTINGS)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_net_that_cuts_the_images_off_is_named():
+    class Cut(nn.Module):
+        def forward(self, x):
+            return NET(x.detach())
+
+    with pytest.raises(RuntimeError, match="cuts them off"):
+        attacks.pgd(Cut(), IMAGES, LABELS, 0.1)
 
 
 def test_every_module_is_in_the_mode_it_was_in_even_after_an_error():

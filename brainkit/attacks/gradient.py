@@ -125,9 +125,7 @@ def pgd(
     return attacked
 
 
-def fgsm(
-    model: nn.Module, images: Tensor, labels: Tensor, epsilon: Radius, **options
-) -> Tensor:
+def fgsm(model: nn.Module, images: Tensor, labels: Tensor, epsilon: Radius, **options) -> Tensor:
     """The fast gradient (sign) method: one step of length epsilon, from the image itself.
 
     Arguments, result and errors as `pgd`'s. Source: Goodfellow et al. 2015, arXiv 1412.6572.
@@ -149,8 +147,10 @@ def gradient_of(
         else:
             total = loss(logits, labels).sum()
     if not total.requires_grad:
-        raise RuntimeError("the loss does not require grad by the images: the net cuts them off "
-                           "(detach, no_grad, NumPy), so there is no gradient to follow")  # fmt: skip
+        raise RuntimeError(
+            "the loss does not require grad by the images: the net cuts them off (detach, "
+            "no_grad, NumPy), so there is no gradient to follow"
+        )
     (gradient,) = torch.autograd.grad(total, images)
     if not gradient.isfinite().all():
         raise FloatingPointError(
