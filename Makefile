@@ -77,6 +77,7 @@ bootstrap: environment
 zoo: environment
 	@$(RUN) -m brainkit.training miniatures
 	@$(RUN) -m brainkit.training zoo
+	@$(RUN) -m brainkit.training cifar10
 
 clean:
 	rm -rf build

@@ -99,7 +99,9 @@ def test_a_net_older_than_some_settings_is_known_again(recipe, tmp_path, capsys)
 
 
 def test_the_shipped_nets_are_those_of_their_recipes():
-    families = recipes.read("miniatures")["families"] | recipes.read("zoo")["families"]
+    families = {}
+    for recipe in ("miniatures", "zoo", "cifar10"):
+        families |= recipes.read(recipe)["families"]
     for name, seeds in zoo.available().items():
         for seed in seeds:
             there = recipes.filled(zoo.record(name, seed)["training"])
@@ -128,7 +130,7 @@ def test_make_goes_on_from_an_unfinished_run(recipe, tmp_path, monkeypatch):
 
 
 def test_unknown_recipes_and_families_are_named(recipe, tmp_path, capsys):
-    with pytest.raises(SystemExit, match="one of: imagenet, miniatures"):
+    with pytest.raises(SystemExit, match="one of: cifar10, imagenet, miniatures"):
         recipes.read("nothing")
     with pytest.raises(SystemExit):
         make(recipe, tmp_path, "--family", "huge")

@@ -18,8 +18,9 @@ def test_every_shipped_net_is_described_and_has_its_numbers():
     for name, seeds in available().items():
         assert cards.described()[name].endswith(".")
         card = text.split(f"### {name}\n")[1].split("### ")[0]
-        values = [record(name, seed)["accuracy"]["medium"]["value"] for seed in seeds]
-        assert f"medium {sum(values) / len(values):.1%} [" in card
+        level = "test" if name.endswith("-cifar10") else "medium"
+        values = [record(name, seed)["accuracy"][level]["value"] for seed in seeds]
+        assert f"{level} {sum(values) / len(values):.1%} [" in card
         for seed in seeds:
             assert record(name, seed)["sha256"][:16] in card
     assert "cornet_s" in cards.described()  # of a recipe whose nets are not shipped
@@ -35,6 +36,9 @@ def test_every_shipped_net_is_described_and_has_its_numbers():
     ({"align": {"to": "masks", "weight": 1.0, "images": 64, "wrong": True}},
      "smoothed masks, each of another image (the control), on 64"),
     ({"format": "int8"}, "eight bits a weight"),
+    ({"data": {"source": "cifar10"},
+      "accuracy": {"test": {"value": 0.75, "low": 0.74, "high": 0.76, "n": 10000}}},
+     "test 75.0%, on its 10,000 test photographs"),
 ])
 def test_a_card_says_what_was_special(tmp_path, change, said):
     source, _ = zoo.files("resnet_mini-objects", 0)

@@ -9,7 +9,10 @@ from brainkit.models import zoo
 
 RECIPES = Path(zoo.__file__).with_name("recipes")
 FORMATS = {"int8": "eight bits a weight", "float16": "float16", "float32": "float32"}
-LEVELS = ("none", "medium", "high")
+TABLES = {  # the test set that a table's accuracy is of, by the data a net was trained on
+    "objects": ("medium", "Accuracy at medium variation"),
+    "cifar10": ("test", "Accuracy on CIFAR-10's test photographs"),
+}
 
 
 def described() -> dict[str, str]:
@@ -22,7 +25,7 @@ def described() -> dict[str, str]:
 
 
 def text(directory: Path | None = None) -> str:
-    """A table of all shipped nets, then a card for each family, in the recipes' order."""
+    """Tables of all shipped nets by their data, then each family's card, in the recipes' order."""
     shipped, what = zoo.available(directory), described()
     if not shipped:
         return "No net is shipped yet.\n"
@@ -30,7 +33,11 @@ def text(directory: Path | None = None) -> str:
     names += [name for name in shipped if name not in what]
     records = {name: [zoo.record(name, seed, directory) for seed in shipped[name]]
                for name in names}
-    return "\n".join([_table(records), *(_card(n, r, what.get(n, "")) for n, r in records.items())])
+    tables = []
+    for source, (level, title) in TABLES.items():
+        own = {n: runs for n, runs in records.items() if runs[0]["data"]["source"] == source}
+        tables += [_table(own, level, title)] if own else []
+    return "\n".join([*tables, *(_card(n, r, what.get(n, "")) for n, r in records.items())])
 
 
 def _mean(runs: list[dict], level: str) -> str:
@@ -42,12 +49,12 @@ def _mean(runs: list[dict], level: str) -> str:
     return f"{mean} [{low:.1%}, {high:.1%}]"
 
 
-def _table(records: dict[str, list[dict]]) -> str:
-    rows = ["| Net | Accuracy at medium variation | Parameters | MMAC | Seeds |",
+def _table(records: dict[str, list[dict]], level: str, title: str) -> str:
+    rows = [f"| Net | {title} | Parameters | MMAC | Seeds |",
             "|---|---|--:|--:|--:|"]
     for name, runs in records.items():
         first = runs[0]
-        rows.append(f"| [{name}](#{_label(name)}) | {_mean(runs, 'medium')} | "
+        rows.append(f"| [{name}](#{_label(name)}) | {_mean(runs, level)} | "
                     f"{first['parameters']:,} | {first['macs'] / 1e6:.1f} | {len(runs)} |")
     return "\n".join(rows) + "\n"
 
@@ -73,10 +80,19 @@ def _aligned(to: str, weight: float, images: int, wrong: bool = False, **_) -> s
     return f"Plus {weight:g} times {what}, on {images:,} of the training images."
 
 
+def _data(data: dict) -> tuple[str, str]:
+    """What a net was trained on, and what its accuracy is of."""
+    if data["source"] == "cifar10":
+        return "CIFAR-10's 50,000 training photographs", "its 10,000 test photographs"
+    train, test = data["train"], data["test"]
+    return (f"{train['n']:,} rendered objects at {train['variation']} variation, seed "
+            f"{train['seed']}",
+            f"{test['n']:,} new images (seed {test['seed']}) a level")
+
+
 def _card(name: str, runs: list[dict], what: str) -> str:
     first = runs[0]
     data, training = first["data"], dict(first["training"])
-    train, test = data["train"], data["test"]
     if training.get("untrained"):
         how = "Not trained: the start of the others."
     elif "unlabelled" in training:
@@ -97,20 +113,18 @@ def _card(name: str, runs: list[dict], what: str) -> str:
         how += " " + _aligned(**first["align"])
     devices = sorted({f"{run['device']}, torch {run['torch']}" for run in runs})
     seconds = sum(run["seconds"] for run in runs) / len(runs)
-    accuracy = "; ".join(f"{level} {_mean(runs, level)}" for level in LEVELS
-                         if level in first["accuracy"])
+    seen, asked = _data(data)
+    accuracy = "; ".join(f"{level} {_mean(runs, level)}" for level in first["accuracy"])
     options = f" with {first['options']}" if first["options"] else ""
     hashes = "<br>".join(f"{run['seed']}: `{run['sha256'][:16]}…`" for run in runs)
     rows = {
         "Load it": f'`brainkit.models.load("{name}", seed={runs[0]["seed"]})`',
         "Architecture": f"`{first['architecture']}`{options}, {first['parameters']:,} parameters, "
                         f"{first['macs'] / 1e6:.1f} MMAC an image, {first['layers']} layers",
-        "Data": f"{train['n']:,} rendered objects at {train['variation']} variation, seed "
-                f"{train['seed']}",
+        "Data": seen,
         "Training": how,
         "Made": f"{seconds:.0f} s a net on {', '.join(devices)}; {first['date']}",
-        "Accuracy": f"{accuracy}, on {test['n']:,} new images (seed {test['seed']}) a level; mean "
-                    f"over {len(runs)} seeds with its 95 % t interval",
+        "Accuracy": f"{accuracy}, on {asked}; mean over {len(runs)} seeds with its 95 % t interval",
         "File": f"safetensors, {_formats(runs)}, {first['bytes'] / 1e3:.0f}\u00a0kB"
                 + (", without the Gabors, which their settings give" if "vone" in name else "")
                 + "; MIT licence",

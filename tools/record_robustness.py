@@ -32,7 +32,7 @@ from brainkit import (
     objects,
     similarity,
 )
-from brainkit.data.robustness import PROTOCOL, RECORD
+from brainkit.data.robustness_record import PROTOCOL, RECORD
 from brainkit.models import vonenet
 from brainkit.objects import CATEGORIES
 
@@ -183,7 +183,7 @@ def _add(rows: pd.DataFrame) -> None:
         table = pd.concat([there, rows]) if len(there) else rows
         table = table.sort_values(["net", "seed"], kind="stable")
         part = RECORD.with_suffix(".part")
-        header = "# tools/record_robustness.py made it; brainkit.data.robustness says what it is\n"
+        header = "# tools/record_robustness.py made it; data.robustness says what it is\n"
         part.write_text(header + table.to_csv(index=False, float_format="%.6g"))
         part.replace(RECORD)
 

@@ -148,6 +148,9 @@ def gradient_of(
             total = F.cross_entropy(logits, labels, reduction="sum")
         else:
             total = loss(logits, labels).sum()
+    if not total.requires_grad:
+        raise RuntimeError("the loss does not require grad by the images: the net cuts them off "
+                           "(detach, no_grad, NumPy), so there is no gradient to follow")  # fmt: skip
     (gradient,) = torch.autograd.grad(total, images)
     if not gradient.isfinite().all():
         raise FloatingPointError(

@@ -150,9 +150,10 @@ def robust_accuracy(
     device = next(model.parameters(), torch.empty(0)).device
     with evaluating(model), evaluating(source):
         first = images[:1].to(device)
-        noisy = is_stochastic(model, first)
-        looks = (looks or LOOKS) if noisy else 1
-        draws = (draws or DRAWS) if noisy and is_stochastic(source, first) else 1
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            noisy = is_stochastic(model, first)
+            averaged = noisy and is_stochastic(source, first)
+        looks, draws = (looks or LOOKS) if noisy else 1, (draws or DRAWS) if averaged else 1
         attack = _Attack(Averaged(source, draws) if draws > 1 else source,
                          Averaged(model, looks) if noisy else model,
                          threat, epsilons, steps, restarts,
@@ -273,7 +274,8 @@ class _Run:
         self.last: list[Tensor] = []
         if self.path is None:
             return
-        states = [value for model in models for value in model.state_dict().values()]
+        # What a net prints holds what its weights do not: the mode of a noise, a wrapper's draws.
+        states = [part for model in models for part in (repr(model), *model.state_dict().values())]
         self.identity = {"settings": repr(settings), "net": digest(states), "images": digest(data)}
         if not self.path.exists():
             return

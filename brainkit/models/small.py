@@ -7,6 +7,8 @@ Nets to be compared differ in one thing:
 - `resnet` and `vone_resnet`, `cornet_s` and `vone_cornet_s`: the front end;
 - `vone_resnet` with `noise=None`: its noise; with `complex_channels=0`: its complex cells;
 - `resnet` and `noise_resnet`: the noise alone, behind a learned stem.
+
+`live_cnn` is compared with none: it is small enough to run in a reader's browser.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from brainkit.models.normalise import Normalise
 from brainkit.models.vonenet import Noise, VOneBlock, VOneNet
 
 __all__ = [
-    "cornet_s", "feedforward_s", "noise_resnet", "resnet", "vone_cornet_s", "vone_resnet",
+    "cornet_s", "feedforward_s", "live_cnn", "noise_resnet", "resnet", "vone_cornet_s",
+    "vone_resnet",
 ]  # fmt: skip
 
 WIDTHS = (16, 32, 64)  # of the ResNets' stages
@@ -122,3 +125,21 @@ def noise_resnet(n_classes: int = 8, mean_rate: float = 0.69) -> ResNet:
     # Normalised, rectified and pooled, an untrained stem's answers to the objects have mean 1.
     net.stem = nn.Sequential(conv, norm, relu, pool, Gain(mean_rate), Noise())
     return net
+
+
+def live_cnn(n_classes: int = 8, widths: tuple[int, int, int] = (12, 20, 32)) -> nn.Sequential:
+    """A plain chain of layers for `brainkit.live`: its gradient takes a browser milliseconds.
+
+    Args:
+        n_classes: of the labels.
+        widths: channels of the three convolutions, each batch-normalised, rectified and pooled.
+    """
+    layers: list[nn.Module] = [_normalise()]  # (b, 1, 64, 64)
+    channels = 1
+    # Maps of 32, 16 and 8 pixels before pooling; means, because their gradient needs no memory of
+    # where a maximum was.
+    for width, size, stride in zip(widths, (7, 3, 3), (2, 1, 1), strict=True):
+        layers += [nn.Conv2d(channels, width, size, stride, size // 2, bias=False),
+                   nn.BatchNorm2d(width), nn.ReLU(), nn.AvgPool2d(2)]  # fmt: skip
+        channels = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * 16, n_classes))
