@@ -163,8 +163,8 @@ def straight_through(answer):
         (x.round(), "You rounded to whole numbers. Multiply by `levels` first, divide after."),
         ((levels * x).round(), "Divide by `levels` after rounding."),
         ((levels * x).floor() / levels, "You rounded down; `Stairs` takes the nearest level."),
-        (x + rounded, "Value and correction are mixed up: what must be added to `x` so that the sum "
-         "is the rounded picture?", "`rounded - x`, detached."),
+        (x + rounded, "Value and correction are mixed up: what must be added to `x` so that the "
+         "sum is the rounded picture?", "`rounded - x`, detached."),
         (2 * x - rounded, "You took the correction off instead of adding it."),
     ])
     if not isinstance(given, torch.Tensor) or not given.requires_grad:
