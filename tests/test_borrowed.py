@@ -34,6 +34,28 @@ def test_says_what_failed_and_what_is_the_clean_image(name, settings):
     assert torch.equal(found.images, again.images)
 
 
+@pytest.mark.parametrize("name", ["PGD", "Square"])
+def test_leaves_a_nets_statistics_and_modes_alone(name):
+    net = nn.Sequential(nn.BatchNorm2d(1), *tiny.net()).eval()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    found = attacks.torchattack(name, net, IMAGES, LABELS, eps=0.02)
+    assert not any(module.training for module in net.modules())
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    assert torch.equal(found.failed, net(found.images).argmax(1) == LABELS)
+    net.train()
+    attacks.torchattack(name, net, IMAGES, LABELS, eps=0.02)
+    assert all(module.training for module in net.modules())
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+
+
+def test_an_average_leaves_the_modes_of_a_nets_parts_alone():
+    net = nn.Sequential(nn.BatchNorm2d(1), tiny.net()).train()
+    net[0].eval()
+    before = [module.training for module in net.modules()]
+    attacks.Averaged(net, 2)
+    assert [module.training for module in net.modules()] == before
+
+
 def test_apgd_hands_back_the_clean_image_and_pgd_the_last_iterate():
     settings = dict(eps=1e-4, steps=3)
     assert attacks.torchattack("APGD", NET, IMAGES, LABELS, **settings).unchanged.all()

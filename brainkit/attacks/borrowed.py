@@ -82,7 +82,9 @@ def torchattack(
         if unknown := [key for key in settings if key not in known]:
             raise TypeError(f"{name} has no setting {', '.join(unknown)}; it has "
                             f"{', '.join(key for key in known if key != 'model')}")  # fmt: skip
-        attack = attack_of(_Hidden(model), **given)
+        # In eval mode itself: torchattacks puts what it was given back into its mode, and would
+        # leave the net in training mode, where its normalisations learn from attacked images.
+        attack = attack_of(_Hidden(model).eval(), **given)
         attack.device = device
         attacked = attack(there, answers)
         attacked = attacked[0] if isinstance(attacked, tuple) else attacked

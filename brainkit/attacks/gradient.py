@@ -38,7 +38,7 @@ class Averaged(nn.Module):
         if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
             raise ValueError(f"draws={draws!r}: give a number of draws, 1 or more")
         self.model, self.draws = model, draws
-        self.train(model.training)
+        self.training = model.training  # not train(), which would set the net's parts alike
 
     def forward(self, images: Tensor) -> Tensor:  # (b, c, h, w) -> (b, classes)
         total = self.model(images)
