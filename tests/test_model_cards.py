@@ -20,7 +20,8 @@ def test_every_shipped_net_is_described_and_has_its_numbers():
         card = text.split(f"### {name}\n")[1].split("### ")[0]
         level = "test" if name.endswith("-cifar10") else "medium"
         values = [record(name, seed)["accuracy"][level]["value"] for seed in seeds]
-        assert f"{level} {sum(values) / len(values):.1%} [" in card
+        mean = f"{level} {sum(values) / len(values):.1%}"
+        assert f"{mean} [" in card if len(seeds) > 1 else mean in card
         for seed in seeds:
             assert record(name, seed)["sha256"][:16] in card
     assert "cornet_s" in cards.described()  # of a recipe whose nets are not shipped
