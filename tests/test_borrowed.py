@@ -34,16 +34,18 @@ def test_says_what_failed_and_what_is_the_clean_image(name, settings):
     assert torch.equal(found.images, again.images)
 
 
-@pytest.mark.parametrize("name", ["PGD", "Square"])
-def test_leaves_a_nets_statistics_and_modes_alone(name):
+@pytest.mark.parametrize(("name", "settings"), [
+    ("PGD", dict(eps=0.02)), ("Square", dict(eps=0.02, n_queries=20)),
+])
+def test_leaves_a_nets_statistics_and_modes_alone(name, settings):
     net = nn.Sequential(nn.BatchNorm2d(1), *tiny.net()).eval()
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    found = attacks.torchattack(name, net, IMAGES, LABELS, eps=0.02)
+    found = attacks.torchattack(name, net, IMAGES, LABELS, **settings)
     assert not any(module.training for module in net.modules())
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     assert torch.equal(found.failed, net(found.images).argmax(1) == LABELS)
     net.train()
-    attacks.torchattack(name, net, IMAGES, LABELS, eps=0.02)
+    attacks.torchattack(name, net, IMAGES, LABELS, **settings)
     assert all(module.training for module in net.modules())
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
