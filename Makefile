@@ -49,7 +49,8 @@ lint: environment
 	@$(RUN) tools/clean_notebooks.py --check
 
 unit: lint
-	@$(RUN) tools/remember.py unit -- $(RUN) -m pytest tests --ignore=tests/pages
+	@$(RUN) tools/remember.py unit -- $(RUN) -m pytest tests --ignore=tests/pages \
+		-n auto --maxprocesses 4 --dist loadfile
 
 notebooks: environment
 	@$(RUN) tools/execute.py --jobs $(JOBS)

@@ -27,14 +27,27 @@ def test_every_net_that_was_measured_was_measured_in_everything(record):
         assert set(rows.measure) == kinds | (brains if name.endswith("-objects") else set())
 
 
-def test_all_families_without_noise_were_measured_in_five_seeds(record):
-    noisy = {f"{name}-objects" for name in ("vone_resnet", "vone_resnet_simple", "vone_cornet_s",
-                                            "noise_resnet")}
-    due = {name for name in models.available()
-           if name.endswith("-objects") and "_mini-" not in name and name != "live_cnn-objects"}
-    assert noisy < due
-    seeds = record.groupby("net").seed.nunique()
-    assert (seeds[sorted(due - noisy)] == 5).all()
+def due(kind: str) -> list[str]:
+    return sorted(name for name in models.available() if name.endswith(f"-{kind}")
+                  and "_mini-" not in name and name != "live_cnn-objects")  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "families", "seeds"), [("objects", 19, 5), ("cifar10", 6, 3)])
+def test_all_families_were_measured_in_all_seeds(record, kind, families, seeds):
+    assert len(due(kind)) == families
+    measured = record.groupby("net").seed.nunique()
+    assert (measured[due(kind)] == seeds).all()
+
+
+def test_autoattack_judged_every_family_and_hardly_ever_finds_more():
+    judged = data.autoattack()
+    assert sorted(judged.net) == due("objects")
+    for column in ("clean", "ours", "autoattack"):
+        counted = judged[column] * judged.n
+        np.testing.assert_allclose(counted, counted.round(), atol=0.02)
+    assert (judged.ours <= judged.clean).all()
+    # An attack of ours that misses what AutoAttack finds would flatter every net of chapter 10.
+    assert (judged.n * (judged.ours - judged.autoattack)).sum() <= 0.02 * judged.n.sum()
 
 
 def test_accuracies_are_shares_of_their_images_and_fall(record):

@@ -26,13 +26,13 @@ from brainkit.data.recordings import (
     majaj_hong_2015,
     rajalingham_2018,
 )
-from brainkit.data.robustness_record import PROTOCOL, robustness
+from brainkit.data.robustness_record import PROTOCOL, autoattack, robustness
 from brainkit.data.scores import brainscore_2019
 
 __all__ = [
     "ASSETS", "CIFAR10_CATEGORIES", "EXPERIMENTS", "PHOTOGRAPHS", "PROTOCOL", "Asset", "AssetError",
-    "HumanSummary", "Objects92", "Recordings", "brainscore_2019", "cache_dir", "cifar10",
-    "cifar10_tensors", "fetch", "freeman_ziemba_2013", "human_summary", "human_trials",
+    "HumanSummary", "Objects92", "Recordings", "autoattack", "brainscore_2019", "cache_dir",
+    "cifar10", "cifar10_tensors", "fetch", "freeman_ziemba_2013", "human_summary", "human_trials",
     "imagenet_categories", "imagenet_photographs", "load_arrays", "majaj_hong_2015", "objects92",
     "objects92_nets", "photograph", "rajalingham_2018", "robustness", "state", "verify",
 ]
