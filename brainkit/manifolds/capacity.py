@@ -122,13 +122,16 @@ def manifold_capacity(
         At least 2 manifolds of at least 2 points. With m points, capacity hardly falls below 2 / m:
         what is near that has too few points to say. Results depend on m; compare at the same one.
     probes : (manifolds, D + 1, n) tensor or array, optional
-        The probes t, n at least 2; without, `n_probes` are drawn for each manifold.
+        The probes t, n at least 2; without, `n_probes` are drawn for each manifold. As LAPACK
+        chooses the signs of the QR decomposition, turning X turns the probes along: results for
+        the same probes then differ by as much as for others.
     centre_subspace : (units, k) array, int or None
         Directions that the centres share, and are removed; orthonormal. The theory is for centres
         in random directions. An int: so many, those that minimise the sum of squared cosines of
         the centres (Cohen et al. 2020 minimise the same), from several starts. None: as many as
         leave the smallest mean absolute cosine, 0 where none does better (their code takes at
-        least 1).
+        least 1); of manifolds that are not much fewer than units, it removes a few directions
+        even where centres are random.
     kappa : float
         Margin, 0 or more, in units of the probes.
     n_probes : int
@@ -163,14 +166,13 @@ def manifold_capacity(
     centres = X.mean(2, dtype=np.float64)  # (manifolds, units)
     middle = centres.mean(0)
     centres -= middle
-    size = max(np.linalg.norm(centres, axis=1).max(),
-               max(np.abs(cloud - middle[:, None]).max() for cloud in X) * NOTHING)  # fmt: skip
+    size = max(np.abs(cloud - middle[:, None]).max() for cloud in X)
     _refuse_centreless(centres, size, "is the mean of all points")
-    searched = centre_subspace is None or isinstance(centre_subspace, numbers.Integral)
-    if searched:
+    if centre_subspace is None or isinstance(centre_subspace, numbers.Integral):
         if centre_subspace is not None:
             count(centre_subspace, "centre_subspace", least=0)
         V = shared_directions(centres, centre_subspace, seed)
+        drawn = drawn or centre_subspace != 0
     else:
         V = _check_subspace(centre_subspace, units)
     left = centres - centres @ V @ V.T
@@ -184,7 +186,7 @@ def manifold_capacity(
     return ManifoldCapacity(
         capacity, radius, dimension, correlation(centres), correlation(left), V, error,
         float(kappa), manifolds, units, points, probes.shape[2],
-        seed if drawn or searched else None,
+        seed if drawn else None,
     )  # fmt: skip
 
 
