@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-__all__ = ["count", "float64", "is_share", "nearest", "numbers_of", "principal", "refuse_twins"]
+__all__ = [
+    "centred", "count", "float64", "is_share", "nearest", "numbers_of", "principal",
+    "refuse_twins",
+]  # fmt: skip
 
 
 def float64(values: Any, name: str, least: int = 1, why: str = "") -> np.ndarray:
@@ -66,20 +69,27 @@ def is_share(value: Any, name: str) -> bool:
     return True
 
 
-def principal(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Principal directions (units, r) and the variances along them (r,), falling.
+def centred(x: np.ndarray, name: str) -> np.ndarray:
+    """Points without their mean; ValueError if there is but one, repeated."""
+    if (x == x[0]).all():  # of which the mean would leave rounding errors
+        raise ValueError(f"the points of {name} are all the same: they vary in no direction")
+    return x - x.mean(0)
+
+
+def principal(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Principal directions (units, r) of centred x, and the variances along them (r,), falling.
 
     From whichever is smaller, the covariance of the units or the Gram matrix of the points, so
     that 500 points of 16,384 units take a second. r is the rank; 0 where the points are all one.
     """
-    n, units = centred.shape
+    n, units = x.shape
     by_units = units <= n
-    values, vectors = np.linalg.eigh(centred.T @ centred if by_units else centred @ centred.T)
+    values, vectors = np.linalg.eigh(x.T @ x if by_units else x @ x.T)
     values, vectors = values[::-1], vectors[:, ::-1]
     rank = int((values > values[0] * max(n, units) * np.finfo(float).eps).sum())
     values, vectors = values[:rank], vectors[:, :rank]
     if not by_units and rank:
-        vectors = centred.T @ (vectors / np.sqrt(values))
+        vectors = x.T @ (vectors / np.sqrt(values))
         if values[-1] < 1e-6 * values[0]:  # rounding has left the last ones oblique
             vectors, corner = np.linalg.qr(vectors)
             vectors *= np.sign(np.diag(corner))

@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from brainkit.manifolds._points import count, float64, is_share, nearest, principal, refuse_twins
+from brainkit.manifolds._points import (
+    centred,
+    count,
+    float64,
+    is_share,
+    nearest,
+    principal,
+    refuse_twins,
+)
 
 __all__ = [
     "Dimension", "explained_dimension", "lid", "local_pca", "participation_ratio", "two_nn",
@@ -267,10 +275,7 @@ def _sample(X, reference) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _centred(X) -> np.ndarray:
-    x = float64(X, "X", 2, "a variance")
-    if (x == x[0]).all():
-        raise ValueError("the points of X are all the same: they have no dimension")
-    return x - x.mean(0)
+    return centred(float64(X, "X", 2, "a variance"), "X")
 
 
 def _enough(variances: np.ndarray, share: float) -> int:

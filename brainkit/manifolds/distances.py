@@ -140,7 +140,7 @@ def mahalanobis(X: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> Mahalanobi
         raise ValueError(f"class {classes[members.argmin()]} has 1 point; need at least 2 of each")
     means = np.stack([x[index == c].mean(0) for c in range(len(classes))])
     centred = x - means[index]
-    if not centred.any():
+    if np.abs(centred).max() <= 8 * np.finfo(float).eps * np.abs(x).max():
         raise ValueError("the points of every class are all the same: there is no covariance")
     n, units = x.shape
     directions, variances = principal(centred)

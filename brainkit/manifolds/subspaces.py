@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import subspace_angles
 from torch import Tensor, as_tensor, float32, promote_types
 
-from brainkit.manifolds._points import count, float64, is_share, numbers_of, principal
+from brainkit.manifolds._points import centred, count, float64, is_share, numbers_of, principal
 
 __all__ = ["Subspace", "fit_subspace", "principal_angles", "random_subspace"]
 
@@ -181,11 +181,8 @@ def fit_subspace(X: ArrayLike | Tensor, size: int | float | None = None, method:
     x = float64(X, "X", 2, "a subspace")
     if method == "fa":
         return _fit_fa(x, size)
-    mean = x.mean(0)
-    basis, variances = principal(x - mean)
-    if not len(variances):
-        raise ValueError("the points of X are all the same: they span no subspace")
-    whole = Subspace(mean, basis, "pca", len(x), variances / variances.sum())
+    basis, variances = principal(centred(x, "X"))
+    whole = Subspace(x.mean(0), basis, "pca", len(x), variances / variances.sum())
     if size is None:
         return whole
     if not is_share(size, "size"):
@@ -215,7 +212,10 @@ def factor_analysis(x: np.ndarray, size: int) -> Any:
     from sklearn.decomposition import FactorAnalysis
 
     solver = "lapack" if min(x.shape) <= EXACT_FA else "randomized"
-    return FactorAnalysis(size, svd_method=solver, random_state=0).fit(x)
+    # From each unit's variance, as Yu et al. start. scikit-learn starts from 1 whatever the units
+    # are, and of units that vary more may stop far from the maximum, a factor on a single unit.
+    return FactorAnalysis(size, noise_variance_init=x.var(0), svd_method=solver,
+                          random_state=0).fit(x)  # fmt: skip
 
 
 def random_subspace(units: int, k: int, seed: int = 0) -> Subspace:
