@@ -245,6 +245,9 @@ def test_given_subspace_is_removed():
     np.testing.assert_array_equal(found.centre_subspace, V)
     without = manifold_capacity(X - V @ (V.T @ X), probes, 0)
     np.testing.assert_allclose(found.capacity, without.capacity, rtol=1e-8)
+    # What one result has removed can be removed of other manifolds, be it nothing.
+    again = manifold_capacity(X, probes, manifold_capacity(X, probes, 0).centre_subspace)
+    np.testing.assert_array_equal(again.capacity, manifold_capacity(X, probes, 0).capacity)
 
 
 # ---- what it says of itself
@@ -300,8 +303,10 @@ def test_takes_tensors_in_single_precision():
         (normal(1, 9, 4), {}, "needs at least 2, better 20"),
         (np.where(np.arange(180).reshape(5, 9, 4) == 3, np.nan, 1.0), {},
          "NaN or infinite in 1 of its 5 manifolds"),
-        (normal(5, 9, 4), {"probes": normal(5, 4, 10)}, r"probes must be \(5, 5, 'n'\)"),
+        (normal(5, 9, 4), {"probes": normal(5, 4, 10)}, r"probes must be \(5, 5, n\)"),
         (normal(5, 9, 4), {"probes": normal(5, 5, 1)}, "n at least 2"),
+        (normal(5, 9, 4), {"probes": np.tile([[0], [0], [0], [0], [-1.0]], (5, 1, 3))},
+         "no probe touches a manifold; use more"),
         (normal(5, 9, 4), {"n_probes": 1}, "n_probes must be a whole number, at least 2"),
         (normal(5, 9, 4), {"kappa": -1}, "kappa must be a number, at least 0"),
         (normal(5, 9, 4), {"kappa": float("nan")}, "kappa must be"),

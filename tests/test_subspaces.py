@@ -300,6 +300,7 @@ def test_principal_angles_by_hand():
         (lambda: random_subspace(3, 2).energy(normal(4, 5)), "5 units; the subspace is of 3"),
         (lambda: random_subspace(3, 2).energy(normal(3)), r"must be \(points, units\)"),
         (lambda: random_subspace(3, 2).within(torch.tensor([[1.0, 2, torch.nan]])), "NaN"),
+        (lambda: random_subspace(3, 2).within(torch.zeros(2, 3, 4, 4)), r"changes.flatten\(1\)"),
         (lambda: random_subspace(3, 2).keep(0.5), "has no shares"),
         (lambda: Subspace(np.zeros(3), normal(3, 2), "?", 0), "not orthonormal"),
         (lambda: Subspace(np.zeros(2), np.eye(3), "?", 0), "do not fit"),

@@ -72,10 +72,12 @@ class ManifoldCapacity:
 
     @property
     def mean_radius(self) -> float:
+        """Over manifolds."""
         return float(self.radius.mean())
 
     @property
     def mean_dimension(self) -> float:
+        """Over manifolds."""
         return float(self.dimension.mean())
 
     def __repr__(self) -> str:
@@ -126,7 +128,7 @@ def manifold_capacity(
         chooses the signs of the QR decomposition, turning X turns the probes along: results for
         the same probes then differ by as much as for others.
     centre_subspace : (units, k) array, int or None
-        Directions that the centres share, and are removed; orthonormal. The theory is for centres
+        Directions that the centres share, and are removed; orthonormal, and there may be none. The theory is for centres
         in random directions. An int: so many, those that minimise the sum of squared cosines of
         the centres (Cohen et al. 2020 minimise the same), from several starts. None: as many as
         leave the smallest mean absolute cosine, 0 where none does better (their code takes at
@@ -218,12 +220,15 @@ def _anchored(cloud: np.ndarray, probes: np.ndarray, kappa: float) -> tuple[floa
 def _check_probes(probes: Any, shape: tuple[int, int]) -> np.ndarray:
     probes = numbers_of(probes, "probes", ("manifolds", "coordinates", "probes"))
     if probes.shape[:2] != shape or probes.shape[2] < 2:
-        raise ValueError(f"probes must be {(*shape, 'n')} with n at least 2, for min(points, "
-                         f"units) coordinates and the centre's; they are {probes.shape}")
+        raise ValueError(f"probes must be ({shape[0]}, {shape[1]}, n), n at least 2, for "
+                         f"min(points, units) coordinates and the centre's; they are "
+                         f"{probes.shape}")  # fmt: skip
     return probes.astype(np.float64, copy=False)
 
 
 def _check_subspace(directions: Any, units: int) -> np.ndarray:
+    if np.shape(directions) == (units, 0):  # as a result holds it where nothing was removed
+        return np.zeros((units, 0))
     V = numbers_of(directions, "centre_subspace", ("units", "directions")).astype(np.float64)
     if len(V) != units:
         raise ValueError(f"centre_subspace is of {len(V)} units and X of {units}")

@@ -38,8 +38,8 @@ class Dimension(float):
         Of the points it is of (of the reference, where one was given).
     settings : dict
         What else the number depends on, such as k or discard.
-    per_point : (n,) array or None
-        The local estimates, where there are any.
+    per_point : array or None
+        The local estimates, where there are any: one for each point of X.
 
     Arithmetic and formats such as f"{d:.1f}" see the number alone.
     """
@@ -245,7 +245,7 @@ def lid(X: ArrayLike | Tensor, k: int = 20, reference: ArrayLike | Tensor | None
     Returns
     -------
     Dimension
-        With `.per_point` (n,), infinite where all k are equally far. The number itself is their
+        With `.per_point` (points,), infinite where all k are equally far. The number itself is their
         harmonic mean, which is the estimate if all have one dimension (MacKay and Ghahramani
         2005).
 

@@ -68,6 +68,7 @@ class Subspace:
 
     @property
     def units(self) -> int:
+        """Of the space that it lies in."""
         return self.basis.shape[0]
 
     def __repr__(self) -> str:
@@ -135,9 +136,12 @@ class Subspace:
         shape = tuple(getattr(values, "shape", np.shape(values)))
         if len(shape) == 2 and shape[1] != self.units:
             raise ValueError(f"{name} have {shape[1]} units; the subspace is of {self.units}")
-        array = float64(values, name)  # checks tensors as well
         if not isinstance(values, Tensor):
-            return array, self.mean, self.basis
+            return float64(values, name), self.mean, self.basis
+        if len(shape) != 2:
+            raise ValueError(f"{name} must be (points, units), not {shape}; use {name}.flatten(1)")
+        if not values.isfinite().all():  # where they are: a GPU's are not brought here for it
+            raise ValueError(f"{name} are NaN or infinite; look for what made them")
         values = values.to(promote_types(values.dtype, float32))
         return values, *(as_tensor(part, dtype=values.dtype, device=values.device)
                          for part in (self.mean, self.basis))  # fmt: skip
