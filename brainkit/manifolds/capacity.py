@@ -128,12 +128,12 @@ def manifold_capacity(
         chooses the signs of the QR decomposition, turning X turns the probes along: results for
         the same probes then differ by as much as for others.
     centre_subspace : (units, k) array, int or None
-        Directions that the centres share, and are removed; orthonormal, and there may be none. The theory is for centres
-        in random directions. An int: so many, those that minimise the sum of squared cosines of
-        the centres (Cohen et al. 2020 minimise the same), from several starts. None: as many as
-        leave the smallest mean absolute cosine, 0 where none does better (their code takes at
-        least 1); of manifolds that are not much fewer than units, it removes a few directions
-        even where centres are random.
+        Directions that the centres share, and are removed, for the theory is for centres in
+        random directions; orthonormal, and there may be none. An int: so many, those that
+        minimise the sum of squared cosines of the centres, as the published code does, from
+        several starts. None: as many as leave the smallest mean absolute cosine, 0 where none
+        does better (the published code takes at least 1); of manifolds that are not much fewer
+        than units, it removes a few directions even where centres are random.
     kappa : float
         Margin, 0 or more, in units of the probes.
     n_probes : int

@@ -245,9 +245,8 @@ def lid(X: ArrayLike | Tensor, k: int = 20, reference: ArrayLike | Tensor | None
     Returns
     -------
     Dimension
-        With `.per_point` (points,), infinite where all k are equally far. The number itself is their
-        harmonic mean, which is the estimate if all have one dimension (MacKay and Ghahramani
-        2005).
+        With `.per_point` (points,), infinite where all k are equally far. The number itself is
+        their harmonic mean, the estimate if all have one dimension (MacKay and Ghahramani 2005).
 
     Raises
     ------
