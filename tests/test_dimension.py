@@ -130,6 +130,8 @@ def test_local_pca_counts_in_chunks_and_by_share(monkeypatch):
     np.testing.assert_array_equal(by_share.per_point, np.repeat([1, 3], 60))
     assert by_share.settings == {"k": 10, "share": 0.999}
     assert local_pca(X, 10, share=0.3).per_point.max() == 1
+    # A neighbourhood is the point itself and its neighbours: a triangle here, not its side.
+    assert local_pca(np.array([[0.0, 0], [1, 0], [0, 1]]), 2) == 2
     # All one point: nothing varies there.
     assert local_pca(np.zeros((5, 3)), 3) == 0
 

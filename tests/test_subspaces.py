@@ -9,6 +9,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.decomposition import PCA, FactorAnalysis
 
 from brainkit.manifolds import (
+    CrossValidatedSize,
     Subspace,
     cross_validated_size,
     fit_subspace,
@@ -86,7 +87,8 @@ def test_rank_is_found_and_no_direction_beyond_it():
 
 def test_many_more_units_than_points_of_very_different_variance():
     """Small directions, from a Gram matrix, come out oblique if nothing is done about it."""
-    X = normal(40, 2000) * np.geomspace(1, 1e-4, 40)[:, None]
+    mixed = np.linalg.qr(normal(40, 40, seed=1))[0] * np.geomspace(1, 1e-4, 40)
+    X = mixed @ normal(40, 2000)
     found = fit_subspace(X)
     np.testing.assert_allclose(found.basis.T @ found.basis, np.eye(found.size), atol=1e-10)
     assert found.residual(X).max() < 1e-6
@@ -214,6 +216,14 @@ def test_size_is_that_of_the_made_factors(method):
     assert (found.n, found.folds, found.seed, found.method) == (600, 4, 0, method)
     np.testing.assert_allclose(found.error, found.per_fold.std(0, ddof=1) / 2)
     assert "within one error 3" in repr(found)
+
+
+def test_smallest_size_within_one_error():
+    per_fold = np.array([[1.0, 5.0, 5.5, 5.4], [1.2, 6.0, 6.5, 6.4], [1.1, 7.0, 7.5, 7.0]])
+    found = CrossValidatedSize(np.array([1, 2, 4, 8]), per_fold, "fa", 30, 3, 0)
+    np.testing.assert_allclose(found.log_likelihood, [1.1, 6, 6.5, 6.2667], atol=1e-4)
+    np.testing.assert_allclose(found.error[2], 1 / np.sqrt(3))
+    assert (found.best, found.within_one_error) == (4, 2)
 
 
 def test_pca_likelihood_is_scikit_learns():
