@@ -212,14 +212,15 @@ def _fit_fa(x: np.ndarray, size: Any) -> Subspace:
                     model.noise_variance_)  # fmt: skip
 
 
-def factor_analysis(x: np.ndarray, size: int) -> Any:
+def factor_analysis(x: np.ndarray, size: int, **settings: Any) -> Any:
+    """scikit-learn's model of x (points, units) with so many factors; settings are its own."""
     from sklearn.decomposition import FactorAnalysis
 
     solver = "lapack" if min(x.shape) <= EXACT_FA else "randomized"
     # From each unit's variance, as Yu et al. start. scikit-learn starts from 1 whatever the units
     # are, and of units that vary more may stop far from the maximum, a factor on a single unit.
     return FactorAnalysis(size, noise_variance_init=x.var(0), svd_method=solver,
-                          random_state=0).fit(x)  # fmt: skip
+                          random_state=0, **settings).fit(x)  # fmt: skip
 
 
 def random_subspace(units: int, k: int, seed: int = 0) -> Subspace:
