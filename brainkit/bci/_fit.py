@@ -38,14 +38,10 @@ def fitted(activity, velocities, factors, memory, process_noise):
 
 
 def _factor_analysis(z, factors):
-    """L and Psi of z-scored activity (bins, units), in a time free of bins.
-
-    Only the covariance matters, and these 2 x units rows have it too, with mean 0.
-    """
-    R = linalg.qr(z, mode="r")[0][: z.shape[1]] * np.sqrt(z.shape[1] / len(z))
+    """L and Psi of z-scored activity (bins, units)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # what is left to gain is nothing here
-        analysis = factor_analysis(np.vstack([R, -R]), factors, tol=1e-4, max_iter=2000)
+        analysis = factor_analysis(z, factors, tol=1e-3, max_iter=2000)
     return analysis.components_.T, analysis.noise_variance_
 
 

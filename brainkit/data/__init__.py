@@ -14,6 +14,7 @@ from brainkit.data.bci import (
     BciSession,
     bci_learning,
     bci_session,
+    bci_summary,
 )
 from brainkit.data.catalogue import ASSETS, Asset, AssetError
 from brainkit.data.humans import HumanSummary, human_summary
@@ -45,8 +46,8 @@ __all__ = [
     "ASSETS", "BCI_BIN", "CIFAR10_CATEGORIES", "EXPERIMENTS", "M1_SESSIONS", "PHOTOGRAPHS",
     "PROTOCOL", "Asset", "AssetError", "BciActivity", "BciBlock", "BciFactors", "BciLearning",
     "BciMapping", "BciSession", "HumanSummary", "M1Reaching", "Objects92", "Recordings",
-    "bci_learning", "bci_session", "brainscore_2019", "cache_dir", "cifar10", "cifar10_tensors",
-    "fetch", "freeman_ziemba_2013", "human_summary", "human_trials", "imagenet_categories",
-    "imagenet_photographs", "load_arrays", "m1_reaching", "majaj_hong_2015", "objects92",
-    "objects92_nets", "photograph", "rajalingham_2018", "robustness", "state", "verify",
+    "bci_learning", "bci_session", "bci_summary", "brainscore_2019", "cache_dir", "cifar10",
+    "cifar10_tensors", "fetch", "freeman_ziemba_2013", "human_summary", "human_trials",
+    "imagenet_categories", "imagenet_photographs", "load_arrays", "m1_reaching",
+    "majaj_hong_2015", "objects92", "objects92_nets", "photograph", "rajalingham_2018", "robustness", "state", "verify",
 ]

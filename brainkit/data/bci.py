@@ -12,14 +12,16 @@ the figures that chapter 11 needs.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from importlib import resources
 
 import numpy as np
 
 from brainkit.data.ladder import fetch
 
 __all__ = ["BCI_BIN", "BciActivity", "BciBlock", "BciFactors", "BciLearning", "BciMapping",
-           "BciSession", "bci_learning", "bci_session"]
+           "BciSession", "bci_learning", "bci_session", "bci_summary"]
 
 BCI_BIN = 0.045  # seconds
 TARGET_DISTANCE = 125.0  # mm from the centre in the session; at it the published angles come out
@@ -164,6 +166,25 @@ def bci_session() -> BciSession:
     factors = BciFactors(file.dec.spikeCountMean, file.dec.spikeCountStd, analysis.L, analysis.ph,
                          analysis.spikeRot)  # fmt: skip
     return BciSession(*(_block(published) for published in file.blocks), factors)
+
+
+def bci_summary() -> dict:
+    """What this project computed from recordings of motor cortex; comes with brainkit, offline.
+
+    Returns
+    -------
+    dict
+        `recorded`, the date; and what `brainkit.bci` gave then: "reaching" by
+        `summarise_reaching(m1_reaching(width=50))`, "learning" by
+        `summarise_learning(bci_learning())` and "session" by `summarise_session(bci_session())`,
+        rounded to four digits.
+
+    Notes
+    -----
+    Made by tools/record_bci.py. Means, spectra, angles and curves; no bin's counts.
+    """
+    path = resources.files("brainkit").joinpath("records/bci.json")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _block(b) -> BciBlock:

@@ -212,15 +212,22 @@ def _fit_fa(x: np.ndarray, size: Any) -> Subspace:
                     model.noise_variance_)  # fmt: skip
 
 
-def factor_analysis(x: np.ndarray, size: int, **settings: Any) -> Any:
-    """scikit-learn's model of x (points, units) with so many factors; settings are its own."""
+def factor_analysis(x: np.ndarray, size: int, tol: float = 1e-2, max_iter: int = 1000) -> Any:
+    """scikit-learn's model of x (points, units), in a time that hardly depends on the points."""
     from sklearn.decomposition import FactorAnalysis
 
+    n, units = x.shape
+    variances, start = x.var(0), x
+    if n > 2 * units:
+        # Mean and covariance are all it looks at, and these 2 x units points have the same. Its
+        # likelihood is a sum over points, and so is what it may still gain.
+        R = np.linalg.qr(x - x.mean(0), mode="r") * np.sqrt(units / n)
+        start, tol = x.mean(0) + np.vstack([R, -R]), tol * 2 * units / n
     solver = "lapack" if min(x.shape) <= EXACT_FA else "randomized"
     # From each unit's variance, as Yu et al. start. scikit-learn starts from 1 whatever the units
     # are, and of units that vary more may stop far from the maximum, a factor on a single unit.
-    return FactorAnalysis(size, noise_variance_init=x.var(0), svd_method=solver,
-                          random_state=0, **settings).fit(x)  # fmt: skip
+    return FactorAnalysis(size, noise_variance_init=variances, svd_method=solver, tol=tol,
+                          max_iter=max_iter, random_state=0).fit(start)  # fmt: skip
 
 
 def random_subspace(units: int, k: int, seed: int = 0) -> Subspace:
