@@ -135,8 +135,8 @@ def summarise_learning(recording, n: int = 2000) -> dict:
         animal's own and the matched mappings; `shares` of the control space in the manifold;
         `angles` to the intuitive one, degrees; `shared`, how much of the variance in each control
         space is shared, by the factor analysis; `candidates` of each kind with their impairment
-        and mean angle; `pair`, the matched one's features (within, outside); `recovered`, `after_effect`;
-        `repertoire`: change, control, low, high.
+        and mean angle; `pair`, the matched one's features (within, outside); `recovered`,
+        `after_effect`; `repertoire`: change, control, low, high.
     """
     intuitive = Decoder.from_recording(recording)
     before, after = recording.before, recording.after

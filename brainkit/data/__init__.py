@@ -49,5 +49,6 @@ __all__ = [
     "bci_learning", "bci_session", "bci_summary", "brainscore_2019", "cache_dir", "cifar10",
     "cifar10_tensors", "fetch", "freeman_ziemba_2013", "human_summary", "human_trials",
     "imagenet_categories", "imagenet_photographs", "load_arrays", "m1_reaching",
-    "majaj_hong_2015", "objects92", "objects92_nets", "photograph", "rajalingham_2018", "robustness", "state", "verify",
+    "majaj_hong_2015", "objects92", "objects92_nets", "photograph", "rajalingham_2018",
+    "robustness", "state", "verify",
 ]
