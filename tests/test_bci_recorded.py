@@ -1,6 +1,7 @@
 """What chapter 11 says about recordings: on made ones, and the record against the originals."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -215,3 +216,27 @@ def test_record_is_what_the_originals_give(name, asset, load, summarise):
         pytest.skip("m1-reaching is not in the cache, and a download of 15 MB")
     original(asset)
     close(summarise(load()), data.bci_summary()[name])
+
+
+def test_chapter_draws_from_the_record_alone(monkeypatch, capsys):
+    """As where no recording can be had, the M1 one included: the cells up to the network."""
+    def refused(*args, **kwargs):
+        raise data.AssetError("no source is within reach")
+
+    for name in ("bci_learning", "bci_session", "m1_reaching"):
+        monkeypatch.setattr(data, name, refused)
+    monkeypatch.setenv("BRAINKIT_BOOK", "1")
+    path = Path(__file__).parents[1] / "notebooks/11_neural_manifolds.ipynb"
+    space = {"__name__": "__main__"}
+    drawn = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code" and cell["id"] != "bootstrap":
+            exec(compile("".join(cell["source"]), cell["id"], "exec"), space)
+            drawn.append(cell["id"])
+        if cell["id"] == "net-text":
+            break
+    assert drawn[-1] == "monkey-figure"
+    assert set(space["origin"].values()) == {f"recorded on {data.bci_summary()['recorded']}"}
+    shown = capsys.readouterr().out
+    for words in ("Out of reach from this machine: reaching, monkey C", "[Figure: Left: progress"):
+        assert words in shown
