@@ -53,11 +53,9 @@ def paired(answer):
 @check("ch10.worst_case")
 def worst_case(answer):
     """answer(right (attacks, n) booleans) -> share of pictures that withstood all of them."""
-    right = np.array([
-        [True, True, False, True, True, False, True, True],
-        [True, False, True, True, True, False, False, True],
-        [True, True, True, False, True, False, True, True],
-    ])
+    right = np.ones((3, 10), dtype=bool)  # such that each mistake below gives another number
+    for attack, fooled in enumerate(([2, 9], [1, 5, 9], [3, 6, 9])):
+        right[attack, fooled] = False
     found = tensor(float(answer(right.copy())), "The share")
     compare(found, tensor(right.all(0).mean(), ""), what="The share", wrong=[
         (tensor(right.mean(1).min(), ""), "You took the accuracy under the *single* best attack. "
