@@ -28,7 +28,7 @@ __all__ = ["Claim", "bootstrap", "holds", "interval", "load", "paired", "read", 
 # Beside the package in a clone. An installed brainkit (Colab) has no book: there `record` shows
 # the number without its sentence.
 LIST = Path(__file__).parents[1] / "book" / "claims.yml"
-UNITS_OF_INFERENCE = ("seeds", "subjects", "cells", "images", "nets", "exact")
+UNITS_OF_INFERENCE = ("seeds", "subjects", "cells", "images", "nets", "targets", "exact")
 _MARK = "brainkit_claim"  # key in the metadata of the output that holds the number
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 
@@ -41,8 +41,9 @@ class Claim:
     as {value:.0%}, or {name} for one of several. notebook: file name without .ipynb. quantity: what
     the number is. unit: "" for a fraction. direction: "> 0", "<= 1e-5", "between 0.9 and 1",
     or "vone > plain" where several numbers are recorded. over: "seeds", "subjects", "cells",
-    "images" or "nets" (the unit of inference), "exact" where nothing is estimated. n: how many at
-    least. level: of the interval, which the direction must hold for as a whole; None without one.
+    "images", "nets" or "targets" (the unit of inference), "exact" where nothing is estimated. n:
+    how many at least. level: of the interval, which the direction must hold for as a whole; None
+    without one.
     """
 
     id: str
@@ -98,9 +99,9 @@ def record(claim_id, value, interval=None, n=None, unit=None, note=None, standin
 
     claim_id: an id of book/claims.yml. value: a number, or a dict of named numbers for a
     claim like "vone > plain". interval: (low, high), or a dict of those. n: how many seeds,
-    subjects, cells or images stand behind it. note: a sentence on this run. standin: True where the
-    run had to do without the data or weights the claim is about; the card then says that the claim
-    was not measured, and the tests skip it instead of judging the stand-in.
+    subjects, cells, images or targets stand behind it. note: a sentence on this run. standin: True
+    where the run had to do without the data or weights the claim is about; the card then says that
+    the claim was not measured, and the tests skip it instead of judging the stand-in.
 
     Raises ValueError for an unknown id, a number that is not finite, a missing or inverted
     interval, or too small an n (a stand-in's may be). A claim the numbers do not bear out is shown

@@ -214,7 +214,7 @@ def tensor(value, what="Your answer"):
     if isinstance(value, torch.Tensor):
         return value.detach().cpu().double()
     try:
-        return torch.as_tensor(np.asarray(value, dtype=float))
+        return torch.as_tensor(np.array(value, dtype=float))  # a copy: torch takes no [::-1]
     except (TypeError, ValueError):
         raise Misconception(f"{what} is a {type(value).__name__}; a tensor or a number was asked "
                             "for.") from None
