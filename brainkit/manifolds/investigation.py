@@ -7,6 +7,7 @@ images and with which settings was fixed in `PROTOCOL` before any net but the pi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from brainkit import attacks, data, models, objects
 from brainkit.attacks.gradient import evaluating
 from brainkit.manifolds.dimension import lid
-from brainkit.manifolds.distances import Mahalanobis, knn_distance
+from brainkit.manifolds.distances import knn_distance, mahalanobis
 from brainkit.manifolds.measures import (
     auroc,
     cause,
@@ -52,18 +53,24 @@ COLUMNS = ["net", "seed", "layer", "question", "subspace", "size", "measure", "c
            "n"]  # fmt: skip
 
 
+@cache
+def _images(kind: str) -> _Images:
+    return _Images(kind)
+
+
 class _Images:
     """What a kind of net is asked about: fit, held-out and probe images with labels."""
 
     def __init__(self, kind: str):
         n = {part: PROTOCOL[part] for part in ("fit", "held out", "probes")}
-        self.objects = None
+        self.tangents = None  # (n, t, pixels): of objects, bases of the true tangent spaces
         if kind == "objects":
             seeds = PROTOCOL["objects_seeds"]
             sets = {part: objects.sample(n[part], "medium", seed=seeds[part]) for part in n}
             self.fit, self.held_out, self.probes = (
                 (s.images, s.labels) for s in sets.values())  # fmt: skip
-            self.objects = sets["probes"]
+            true = objects.tangents(sets["probes"]).flatten(2)
+            self.tangents = span(true).transpose(1, 2)
         elif kind == "cifar10":
             train, test = data.cifar10_tensors("train"), data.cifar10_tensors("test")
             self.fit = tuple(part[: n["fit"]] for part in train)
@@ -111,19 +118,14 @@ def changes(net: nn.Module, seen: _Images, right: Tensor, noisy: bool, seed: int
             f"same class, {kind}": (natural_steps(x, y, pool, names, lengths, True), at),
             f"other class, {kind}": (natural_steps(x, y, pool, names, lengths, False), at),
         }
-        if seen.objects is not None:
-            true = _true_tangents(seen, right[at])  # (n, t, pixels), orthonormal
+        if seen.tangents is not None:
+            true = seen.tangents[right[at]]
             mix = torch.randn(true.shape[:2], generator=generator)
             step = torch.einsum("nt,ntd->nd", mix, true)
             step *= (lengths / step.norm(dim=1).clamp_min(1e-12))[:, None]
             found[f"tangent, {kind}"] = (x + step.reshape(x.shape), at)
-    return found
-
-
-def _true_tangents(seen: _Images, which: Tensor) -> Tensor:
-    """Orthonormal bases (n, t, pixels) of the manifold's true tangent spaces at probe images."""
-    tangents = objects.tangents(seen.objects[which.tolist()]).flatten(2)
-    return span(tangents).transpose(1, 2)
+    # Images have an end at 0 and 1, for the attack as for its nulls.
+    return {name: (changed.clamp(0, 1), at) for name, (changed, at) in found.items()}
 
 
 def investigate(name: str, seed: int, progress: bool = False) -> pd.DataFrame:
@@ -138,33 +140,35 @@ def investigate(name: str, seed: int, progress: bool = False) -> pd.DataFrame:
     Raises data.AssetError where CIFAR-10 is needed and cannot be had.
     """
     net, kind = models.load(name, seed).eval(), name.rpartition("-")[2]
-    seen = _Images(kind)
+    seen = _images(kind)
     rows: list[tuple] = []
     with evaluating(net):
         noisy = attacks.is_stochastic(net, seen.probes[0])
         draws = PROTOCOL["noise_draws"] if noisy else 1
-        logits = vonenet.draws(net, seen.probes[0], PROTOCOL["looks"] if noisy else 1).mean(0)
-        right = (logits.argmax(1) == seen.probes[1]).nonzero()[:, 0]
+        looks = PROTOCOL["looks"] if noisy else 1
+        right, usual = (
+            (vonenet.draws(net, x, looks).mean(0).argmax(1) == y).nonzero()[:, 0]
+            for x, y in (seen.probes, seen.held_out))  # fmt: skip
+        held_out = tuple(part[usual] for part in seen.held_out)  # named right, as the probes are
         found = changes(net, seen, right, noisy, seed)
         layers = main_layers(net)
         images, labels = seen.probes[0][right], seen.probes[1][right]
         clean = responses(net, layers, images, draws)
         fitted = responses(net, layers, seen.fit[0], draws)
-        held = responses(net, layers, seen.held_out[0], draws)
+        held = responses(net, layers, held_out[0], draws)
         moved = {change: displacement(net, layers, images[at], x, draws)
                  for change, (x, at) in found.items()}  # fmt: skip
         for layer in layers:
             if progress:
                 print(name, seed, layer, flush=True)
+            here = {change: (m[layer], found[change][1]) for change, m in moved.items()}
             one = _Layer(net, layer, seen, images, labels, clean[layer], fitted[layer],
-                         held[layer], {c: (m[layer], found[c][1]) for c, m in moved.items()},
-                         noisy, seed)  # fmt: skip
+                         (held[layer], held_out[1]), here, noisy, seed)  # fmt: skip
             for part in (one.described, one.direction, one.position, one.cause, one.search):
                 rows += [(layer, *row) for row in part()]
-            if seen.objects is not None:
+            if seen.tangents is not None:
                 rows += [(layer, *row) for row in one.tangents(right)]
-    table = pd.DataFrame([(name, seed, *row) for row in rows], columns=COLUMNS)
-    return table
+    return pd.DataFrame([(name, seed, *row) for row in rows], columns=COLUMNS)
 
 
 class _Layer:
@@ -172,15 +176,15 @@ class _Layer:
 
     def __init__(self, net, layer, seen, images, labels, clean, fitted, held, moved, noisy, seed):
         self.net, self.layer, self.seen, self.images = net, layer, seen, images
-        self.labels, self.clean, self.fitted, self.held = labels, clean, fitted, held
+        self.labels, self.clean, self.fitted = labels, clean, fitted
+        self.held, self.held_labels = held
         self.moved, self.noisy, self.seed = moved, noisy, seed
         self.units = clean.shape[1]
-        full = fit_subspace(fitted, size=min(len(fitted) - 1, self.units))
-        self.spaces: dict[str, Subspace] = {f"{share:.0%}": fit_subspace(fitted, size=share)
+        self.full = fit_subspace(fitted)
+        self.spaces: dict[str, Subspace] = {f"{share:.0%}": self.full.keep(share)
                                             for share in PROTOCOL["shares"]}  # fmt: skip
-        self.full = full
         means = torch.stack([fitted[seen.fit[1] == c].mean(0) for c in seen.fit[1].unique()])
-        self.spaces["class means"] = fit_subspace(means, size=len(means) - 1)
+        self.spaces["class means"] = fit_subspace(means)
         self.spaces["random"] = random_subspace(self.units, self.spaces["95%"].size, seed)
 
     def described(self) -> Iterator[tuple]:
@@ -226,22 +230,22 @@ class _Layer:
     def position(self) -> Iterator[tuple]:
         """B: how well scores of unusualness tell changed points from held-out clean ones."""
         space, k = self.spaces["95%"], PROTOCOL["k"]
-        near = Mahalanobis(self.full.coordinates(self.fitted, 256), self.seen.fit[1])
+        near = mahalanobis(self.fitted, self.seen.fit[1])
         logits = Tail(self.net, self.layer, self.images)
 
         def scores(points: Tensor, labels: Tensor) -> dict[str, np.ndarray]:
             with torch.no_grad(), vonenet.fixed_noise(0):
                 said = logits(points).argmax(1)
-            far = torch.as_tensor(near.distance(self.full.coordinates(points, 256)))
+            far = torch.from_numpy(near.distance(points))
             return {
                 "residual": space.residual(points),
                 "distance to neighbours": knn_distance(points, self.fitted, k),
-                "local dimension": lid(points, k, self.fitted),
+                "local dimension": lid(points, k, self.fitted).per_point,
                 "Mahalanobis, true class": far.gather(1, labels[:, None])[:, 0],
                 "Mahalanobis, named class": far.gather(1, said[:, None])[:, 0],
             }
 
-        usual = scores(self.held, self.seen.held_out[1])
+        usual = scores(self.held, self.held_labels)
         states = {"none": (self.clean, self.labels)}
         states |= {change: (self.clean[at] + moved, self.labels[at])
                    for change, (moved, at) in self.moved.items()}  # fmt: skip
@@ -255,8 +259,6 @@ class _Layer:
     def _points(self, at: Tensor) -> Tensor:
         """Clean responses (draws, n, units), one for each look at a stochastic net."""
         looks = PROTOCOL["looks"] if self.noisy else 1
-        if self.layer == "pixels":
-            return self.clean[at].expand(looks, -1, -1)
         return torch.stack([responses(self.net, [self.layer], self.images[at], 1, seed)[self.layer]
                             for seed in range(looks)])  # fmt: skip
 
@@ -296,13 +298,14 @@ class _Layer:
 
     def tangents(self, right: Tensor, length: float = 0.05) -> Iterator[tuple]:
         """E: energy in the true tangent space, pushed forward to the layer."""
-        true = _true_tangents(self.seen, right)  # (n, t, pixels)
+        true = self.seen.tangents[right]  # (n, t, pixels)
         pushed = []
         draws = PROTOCOL["noise_draws"] if self.noisy else 1
         for t in range(true.shape[1]):
             step = length * true[:, t].reshape(self.images.shape)
-            pushed.append(displacement(self.net, [self.layer], self.images - step,
-                                       self.images + step, min(draws, 4))[self.layer])  # fmt: skip
+            back, forth = ((self.images + sign * step).clamp(0, 1) for sign in (-1, 1))
+            pushed.append(displacement(self.net, [self.layer], back, forth,
+                                       min(draws, 4))[self.layer])  # fmt: skip
         bases = span(torch.stack(pushed, 1))
         size = int((bases.abs().sum(1) > 0).sum(1).double().mean().round())
         for change, (moved, at) in self.moved.items():

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from brainkit.attacks.gradient import margin
 from brainkit.manifolds.tails import Tail
+from brainkit.models.vonenet import fixed_noise
 
 __all__ = ["PARTS", "auroc", "cause", "index", "natural_steps", "smallest_flip",
            "span", "tangent_energy"]  # fmt: skip
@@ -37,7 +38,7 @@ def natural_steps(
         same: towards an image of the same class, or of any other.
 
     Returns:
-        (n, c, h, w): images + steps. Not clipped: clipping would shorten them, by the thousandth.
+        (n, c, h, w): images + steps, not clipped.
 
     Raises ValueError if an image has no partner in the pool.
     """
@@ -129,8 +130,7 @@ def cause(
 
     @torch.no_grad()
     def wrong(change) -> Tensor:
-        logits = torch.stack([tail(p + change) for p in points]).mean(0)
-        return margin(logits, labels) >= 0
+        return margin(_logits(tail, points, change), labels) >= 0
 
     return {"clean": wrong(torch.zeros_like(changes)),
             **{name: wrong(parts[name]) for name in PARTS}}  # fmt: skip
@@ -167,8 +167,7 @@ def smallest_flip(
 
     for step in range(steps + 1):
         change = total.detach().requires_grad_()
-        logits = torch.stack([tail(p + change) for p in points]).mean(0)
-        lack = margin(logits, labels)  # above 0 is flipped
+        lack = margin(_logits(tail, points, change), labels)  # above 0 is flipped
         done = lack >= 0
         length = total.norm(dim=1)
         found = torch.where(done & found.isinf(), length, found)
@@ -200,6 +199,15 @@ def tangent_energy(changes: Tensor, bases: Tensor) -> Tensor:
     """
     inside = torch.einsum("nu,nut->nt", changes, bases)
     return inside.square().sum(1) / changes.square().sum(1)
+
+
+def _logits(tail: Tail, points: Tensor, change: Tensor) -> Tensor:
+    """Mean logits (n, classes) over draws; noise in the tail itself is the same at each call."""
+    logits = 0
+    for draw, clean in enumerate(points):
+        with fixed_noise(draw):
+            logits = logits + tail(clean + change) / len(points)
+    return logits
 
 
 def _long(vectors: Tensor, length: Tensor) -> Tensor:

@@ -16,23 +16,22 @@ __all__ = ["Tail", "displacement", "main_layers", "responses"]
 # A net's layers between which nothing is passed around: whatever the rest of the net knows of an
 # image, it knows from any single one of them. (Names in order; those that a net has are taken.)
 CUTS = (
-    ("stem", "bottleneck", "V1"),
+    ("normalise",), ("stem", "bottleneck", "V1"),
     ("stages.0", "V2"), ("stages.1", "V4"), ("stages.2", "IT"),
     ("pool", "decoder.avgpool"),
 )  # fmt: skip
-FRONT = "pixels"
 
 
 def main_layers(model: nn.Module) -> list[str]:
     """The layers through which all of a zoo net's knowledge of an image passes, in order.
 
-    "pixels" (the images themselves), then the end of the front end, of each of three stages (of
-    CORnet-S: V2, V4, IT), and the spatial mean that the decoder reads.
+    The pixels, normalised, then the end of the front end, of each of three stages (of CORnet-S:
+    V2, V4, IT), and the spatial mean that the decoder reads.
 
     Raises ValueError for a net that is built otherwise: name its layers yourself.
     """
     names = set(features.layer_names(model))
-    found = [FRONT]
+    found = []
     for choices in CUTS:
         named = [prefix + name for name in choices for prefix in ("", "model.")
                  if prefix + name in names]  # fmt: skip
@@ -50,17 +49,16 @@ def responses(
     """Answers (n, units) of each layer, a stochastic net's averaged over `draws` of its noise.
 
     Draw k is `fixed_noise`'s of a seed made from `seed` and k, and of each batch's place, so that
-    the same image at the same place of two sets meets the same noise. "pixels" gives the images.
+    the same image at the same place of two sets meets the same noise.
     """
     layers = list(layers)
-    asked = [name for name in layers if name != FRONT]
     total: dict[str, Tensor] = {}
     for k in range(draws):
         with fixed_noise(1_000_003 * seed + k):
-            found = features.record(model, asked, images, batch_size=batch_size) if asked else {}
+            found = features.record(model, layers, images, batch_size=batch_size)
         for name, answer in found.items():
             total[name] = total.get(name, 0) + answer.flatten(1) / draws
-    return {name: images.flatten(1) if name == FRONT else total[name] for name in layers}
+    return total
 
 
 def displacement(
@@ -92,9 +90,7 @@ class Tail(nn.Module):
     def __init__(self, model: nn.Module, layer: str, images: Tensor):
         super().__init__()
         self.model, self.layer, self.like = model, layer, images[:1]
-        self._before: list[nn.Module] = []
-        if layer != FRONT:
-            self._trace()
+        self._trace()
 
     @torch.no_grad()
     def _trace(self) -> None:
@@ -142,7 +138,5 @@ class Tail(nn.Module):
                 del module.forward  # the class's own is there again
 
     def forward(self, answers: Tensor) -> Tensor:  # (b, units) -> (b, classes)
-        if self.layer == FRONT:
-            return self.model(answers.reshape(-1, *self.like.shape[1:]))
         with self._replaced(answers):
             return self.model(self.like.expand(len(answers), *self.like.shape[1:]))
