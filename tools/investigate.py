@@ -63,7 +63,7 @@ def main() -> None:
         if options.seed is not None and seed not in options.seed:
             continue
         target, claim = (DONE / f"{name}-seed{seed}.{end}" for end in ("csv", "claim"))
-        if target.exists() or claim.exists() and time.time() - claim.stat().st_mtime < 1800:
+        if target.exists() or (claim.exists() and time.time() - claim.stat().st_mtime < 1800):
             continue
         claim.touch()  # another of these programs passes on to the next net
         start = time.process_time()
