@@ -128,7 +128,8 @@ def changes(net: nn.Module, seen: _Images, right: Tensor, noisy: bool, seed: int
     return {name: (changed.clamp(0, 1), at) for name, (changed, at) in found.items()}
 
 
-def investigate(name: str, seed: int, progress: bool = False) -> pd.DataFrame:
+def investigate(name: str, seed: int, layers: list[str] | None = None, progress: bool = False
+                ) -> pd.DataFrame:  # fmt: skip
     """All rows of one net of the zoo: net, seed, layer, question, subspace, size, measure, change,
     value, n.
 
@@ -136,6 +137,7 @@ def investigate(name: str, seed: int, progress: bool = False) -> pd.DataFrame:
     "layer" for what describes the layer. `change` is an attack or one of its nulls, "fixed" (all
     right-named images at one radius) or "matched" (each image at the first radius that fooled the
     net). `value` is the mean over n images, but for AUROC. See `PROTOCOL` for the settings.
+    `layers` are all of `main_layers`, unless some are named.
 
     Raises data.AssetError where CIFAR-10 is needed and cannot be had.
     """
@@ -151,7 +153,7 @@ def investigate(name: str, seed: int, progress: bool = False) -> pd.DataFrame:
             for x, y in (seen.probes, seen.held_out))  # fmt: skip
         held_out = tuple(part[usual] for part in seen.held_out)  # named right, as the probes are
         found = changes(net, seen, right, noisy, seed)
-        layers = main_layers(net)
+        layers = layers or main_layers(net)
         images, labels = seen.probes[0][right], seen.probes[1][right]
         clean = responses(net, layers, images, draws)
         fitted = responses(net, layers, seen.fit[0], draws)
@@ -191,7 +193,7 @@ class _Layer:
         yield "layer", "", 0, "units", "", self.units, len(self.fitted)
         for name, space in self.spaces.items():
             yield "layer", name, space.size, "size", "", space.size, len(self.fitted)
-            held = _mean(space.energy(self.held - space.mean))
+            held = _mean(space.energy(self.held - _t(space.mean)))
             yield "layer", name, space.size, "energy of held-out", "", held, len(self.held)
         for change, (moved, at) in self.moved.items():
             relative = moved.norm(dim=1) / (self.clean[at] - _t(self.full.mean)).norm(dim=1)
