@@ -1,6 +1,6 @@
 """The investigation of chapter 14, for one net: every question, every layer, every null.
 
-`investigate` returns rows; tools/investigate.py runs it over the zoo. What is asked, of which
+`investigate` returns rows; tools/record_manifolds.py runs it over the zoo. What is asked, of which
 images and with which settings was fixed in `PROTOCOL` before any net but the pilot's was measured.
 """
 

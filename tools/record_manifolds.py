@@ -1,12 +1,14 @@
-"""Run chapter 14's investigation over the zoo: build/investigation/NET-seedS.csv, one a net.
+"""Measure the manifolds of the zoo's nets: a table a net in build/STUDY, then the released one.
 
-    python tools/investigate.py                      # every net that is not done
-    python tools/investigate.py --family resnet-objects vone_resnet-objects --seed 0 1
-    python tools/investigate.py --gather             # all that is done into the released table
+    python tools/record_manifolds.py investigation        # chapter 14, every net that is not done
+    python tools/record_manifolds.py survey               # chapter 12
+    python tools/record_manifolds.py survey --family resnet-objects vone_resnet-objects --seed 0 1
+    python tools/record_manifolds.py survey --gather      # all that is done into one table
 
-One to two minutes of a core a net without noise, several a noisy one; interrupted, it goes on
-with the net that it was at, and several may run at once. CIFAR-10 must be within reach for the
-nets of photographs, which are left for last. The table is brainkit/records/investigation.csv.gz.
+The investigation takes two minutes of a core for a net without noise, several for a noisy one.
+Interrupted, it goes on with the net that it was at, and several may run at once. CIFAR-10 must be
+within reach for the nets of photographs, which are left for last. The released tables are
+brainkit/records/investigation.csv.gz and survey.csv.gz.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ import torch
 
 from brainkit import models
 from brainkit.manifolds.investigation import investigate
+from brainkit.manifolds.survey import survey
 
 ROOT = Path(__file__).parents[1]
-DONE = ROOT / "build/investigation"
-TABLE = ROOT / "brainkit/records/investigation.csv.gz"
+STUDIES = {"investigation": investigate, "survey": survey}
 
 
 def nets() -> list[tuple[str, int]]:
@@ -35,39 +37,42 @@ def nets() -> list[tuple[str, int]]:
                   key=lambda net: (net[0].endswith("cifar10"), net[1], net[0]))  # fmt: skip
 
 
-def gather() -> None:
+def gather(study: str) -> None:
     """The released table: every net's rows, in the order of `nets`."""
-    parts = [DONE / f"{name}-seed{seed}.csv" for name, seed in nets()]
+    done, target = ROOT / "build" / study, ROOT / f"brainkit/records/{study}.csv.gz"
+    parts = [done / f"{name}-seed{seed}.csv" for name, seed in nets()]
     there = [part for part in parts if part.exists()]
     if len(there) < len(parts):
         print(f"{len(parts) - len(there)} of {len(parts)} nets are not done yet")
     table = pd.concat([pd.read_csv(part, keep_default_na=False) for part in there])
     # mtime=0, or the same table would give another file each time.
-    table.to_csv(TABLE, index=False, compression={"method": "gzip", "mtime": 0})
-    print(f"{len(table)} rows of {len(there)} nets, {TABLE.stat().st_size / 1e6:.1f} MB: {TABLE}")
+    table.to_csv(target, index=False, compression={"method": "gzip", "mtime": 0})
+    print(f"{len(table)} rows of {len(there)} nets, {target.stat().st_size / 1e6:.1f} MB: {target}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--family", nargs="+")
     parser.add_argument("--seed", nargs="+", type=int)
     parser.add_argument("--gather", action="store_true")
     options = parser.parse_args()
     if options.gather:
-        return gather()
-    DONE.mkdir(parents=True, exist_ok=True)
+        return gather(options.study)
+    done = ROOT / "build" / options.study
+    done.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # small nets: run two of these programs instead
     for name, seed in nets():
         if options.family and name not in options.family:
             continue
         if options.seed is not None and seed not in options.seed:
             continue
-        target, claim = (DONE / f"{name}-seed{seed}.{end}" for end in ("csv", "claim"))
+        target, claim = (done / f"{name}-seed{seed}.{end}" for end in ("csv", "claim"))
         if target.exists() or (claim.exists() and time.time() - claim.stat().st_mtime < 1800):
             continue
         claim.touch()  # another of these programs passes on to the next net
         start = time.process_time()
-        rows = investigate(name, seed)
+        rows = STUDIES[options.study](name, seed)
         part = target.with_suffix(".part")
         rows.to_csv(part, index=False, float_format="%.5g")
         part.replace(target)
