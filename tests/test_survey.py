@@ -61,7 +61,8 @@ def test_the_rows_are_what_the_measures_give(small):
     np.testing.assert_allclose(value("pose", "energy"), inside, rtol=1e-4)
 
 
-def test_projections_keep_distances():
+def test_projections_keep_distances(monkeypatch):
+    monkeypatch.setitem(survey.SETTINGS, "projected", 1024)
     points = torch.randn(20, 4096, generator=torch.Generator().manual_seed(1))
     before, after = torch.pdist(points), torch.pdist(survey._projected(points))
     assert after.shape == before.shape
