@@ -16,12 +16,23 @@ from brainkit.manifolds.dimension import (
     two_nn,
 )
 from brainkit.manifolds.distances import Mahalanobis, knn_distance, mahalanobis
+from brainkit.manifolds.measures import (
+    auroc,
+    cause,
+    index,
+    natural_steps,
+    smallest_flip,
+    span,
+    tangent_energy,
+)
 from brainkit.manifolds.sizes import CrossValidatedSize, cross_validated_size
 from brainkit.manifolds.subspaces import Subspace, fit_subspace, principal_angles, random_subspace
+from brainkit.manifolds.tails import Tail, displacement, main_layers, responses
 
 __all__ = [
-    "CrossValidatedSize", "Dimension", "Mahalanobis", "ManifoldCapacity", "Subspace",
-    "cross_validated_size", "explained_dimension", "fit_subspace", "knn_distance", "lid",
-    "local_pca", "mahalanobis", "manifold_capacity", "participation_ratio", "principal_angles",
-    "random_subspace", "two_nn",
+    "CrossValidatedSize", "Dimension", "Mahalanobis", "ManifoldCapacity", "Subspace", "Tail",
+    "auroc", "cause", "cross_validated_size", "displacement", "explained_dimension",
+    "fit_subspace", "index", "knn_distance", "lid", "local_pca", "mahalanobis", "main_layers",
+    "manifold_capacity", "natural_steps", "participation_ratio", "principal_angles",
+    "random_subspace", "responses", "smallest_flip", "span", "tangent_energy", "two_nn",
 ]  # fmt: skip

@@ -1,0 +1,333 @@
+"""The investigation of chapter 14, for one net: every question, every layer, every null.
+
+`investigate` returns rows; tools/record_manifolds.py runs it over the zoo. What is asked, of which
+images and with which settings was fixed in `PROTOCOL` before any net but the pilot's was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from brainkit import attacks, data, models, objects
+from brainkit.attacks.gradient import evaluating
+from brainkit.manifolds.dimension import lid
+from brainkit.manifolds.distances import knn_distance, mahalanobis
+from brainkit.manifolds.measures import (
+    auroc,
+    cause,
+    index,
+    natural_steps,
+    smallest_flip,
+    span,
+    tangent_energy,
+)
+from brainkit.manifolds.subspaces import Subspace, fit_subspace, random_subspace
+from brainkit.manifolds.tails import Tail, displacement, main_layers, responses
+from brainkit.models import vonenet
+
+__all__ = ["PROTOCOL", "investigate"]
+
+PROTOCOL = {
+    "fit": 2048,  # clean images that the subspaces are fitted on: of the training distribution
+    "held out": 512,  # clean test images that say what is usual
+    "probes": 128,  # test images that are attacked, those that the net names right
+    "search": 48,  # of the probes, those that the confined search is made for
+    "objects_seeds": {"fit": 9100, "held out": 9200, "probes": 9000},
+    "epsilon": 1 / 255,  # the fixed radius, Linf
+    # The radii at which the matched attack is tried: each image's is the first that fools the net.
+    "radii": tuple(k / 255 for k in (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16)),
+    "steps": 20, "draws": 4, "looks": 16,  # of the attack; as chapter 10's record
+    "noise_draws": 20,  # over which a stochastic net's responses and displacements are averaged
+    "sizes": (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+    "shares": (0.8, 0.95, 0.99),  # of the variance of clean responses
+    "neighbours": 50, "local_size": 10,  # of the local subspaces
+    "k": 20,  # neighbours for distance and local dimension
+}  # fmt: skip
+COLUMNS = ["net", "seed", "layer", "question", "subspace", "size", "measure", "change", "value",
+           "n"]  # fmt: skip
+
+
+@cache
+def _images(kind: str) -> _Images:
+    return _Images(kind)
+
+
+class _Images:
+    """What a kind of net is asked about: fit, held-out and probe images with labels."""
+
+    def __init__(self, kind: str):
+        n = {part: PROTOCOL[part] for part in ("fit", "held out", "probes")}
+        self.tangents = None  # (n, t, pixels): of objects, bases of the true tangent spaces
+        if kind == "objects":
+            seeds = PROTOCOL["objects_seeds"]
+            sets = {part: objects.sample(n[part], "medium", seed=seeds[part]) for part in n}
+            self.fit, self.held_out, self.probes = (
+                (s.images, s.labels) for s in sets.values())  # fmt: skip
+            true = objects.tangents(sets["probes"]).flatten(2)
+            self.tangents = span(true).transpose(1, 2)
+        elif kind == "cifar10":
+            train, test = data.cifar10_tensors("train"), data.cifar10_tensors("test")
+            self.fit = tuple(part[: n["fit"]] for part in train)
+            self.probes = tuple(part[: n["probes"]] for part in test)
+            after = slice(n["probes"], n["probes"] + n["held out"])
+            self.held_out = tuple(part[after] for part in test)
+        else:
+            raise ValueError(f"kind {kind!r}: objects or cifar10")
+
+
+def changes(net: nn.Module, seen: _Images, right: Tensor, noisy: bool, seed: int
+            ) -> dict[str, tuple[Tensor, Tensor]]:  # fmt: skip
+    """Changed images, and which of `right` they are changes of: name -> (images, positions).
+
+    The fixed attack is of every image; the matched one of those that any radius fooled, at the
+    first that did. Each null is made for the images of its attack, at the attack's own size.
+    """
+    images, labels = seen.probes[0][right], seen.probes[1][right]
+    pool, names = seen.fit
+    generator = torch.Generator().manual_seed(seed)
+    settings = {"steps": PROTOCOL["steps"], "batch_size": 128, "seed": seed, "keep": True}
+    if noisy:
+        settings |= {"draws": PROTOCOL["draws"], "looks": PROTOCOL["looks"]}
+    found = {}
+    for kind, radii in (("fixed", [PROTOCOL["epsilon"]]), ("matched", PROTOCOL["radii"])):
+        run = attacks.robust_accuracy(net, images, labels, "Linf", radii, **settings)
+        at = (torch.arange(len(images)) if kind == "fixed"
+              else ((run.smallest > 0) & run.smallest.isfinite()).nonzero()[:, 0])  # fmt: skip
+        if not len(at):
+            continue
+        x, y, attacked = images[at], labels[at], run.adversarials[at]
+        # An attack that failed and came back as it went is no change; the fixed one of a net that
+        # errs at once has its image from the first step that fooled it, which is one.
+        moved = (attacked - x).flatten(1).norm(dim=1) > 0
+        at, x, y, attacked = at[moved], x[moved], y[moved], attacked[moved]
+        change = attacked - x
+        lengths, height = change.flatten(1).norm(dim=1), change.flatten(1).abs().amax(1)
+        signs = torch.randn(x.shape, generator=generator).sign()
+        gauss = torch.randn(x.shape, generator=generator)
+        gauss *= (lengths / gauss.flatten(1).norm(dim=1)).reshape(-1, 1, 1, 1)
+        found |= {
+            f"attack, {kind}": (attacked, at),
+            f"random signs, {kind}": (x + signs * height.reshape(-1, 1, 1, 1), at),
+            f"Gaussian, {kind}": (x + gauss, at),
+            f"same class, {kind}": (natural_steps(x, y, pool, names, lengths, True), at),
+            f"other class, {kind}": (natural_steps(x, y, pool, names, lengths, False), at),
+        }
+        if seen.tangents is not None:
+            true = seen.tangents[right[at]]
+            mix = torch.randn(true.shape[:2], generator=generator)
+            step = torch.einsum("nt,ntd->nd", mix, true)
+            step *= (lengths / step.norm(dim=1).clamp_min(1e-12))[:, None]
+            found[f"tangent, {kind}"] = (x + step.reshape(x.shape), at)
+    # Images have an end at 0 and 1, for the attack as for its nulls.
+    return {name: (changed.clamp(0, 1), at) for name, (changed, at) in found.items()}
+
+
+def investigate(name: str, seed: int, layers: list[str] | None = None, progress: bool = False
+                ) -> pd.DataFrame:  # fmt: skip
+    """All rows of one net of the zoo: net, seed, layer, question, subspace, size, measure, change,
+    value, n.
+
+    Question is A (direction), B (position), C (cause), D (search) or E (true tangents), or
+    "layer" for what describes the layer. `change` is an attack or one of its nulls, "fixed" (all
+    right-named images at one radius) or "matched" (each image at the first radius that fooled the
+    net). `value` is the mean over n images, but for AUROC. See `PROTOCOL` for the settings.
+    `layers` are all of `main_layers`, unless some are named.
+
+    Raises data.AssetError where CIFAR-10 is needed and cannot be had.
+    """
+    net, kind = models.load(name, seed).eval(), name.rpartition("-")[2]
+    seen = _images(kind)
+    rows: list[tuple] = []
+    with evaluating(net):
+        noisy = attacks.is_stochastic(net, seen.probes[0])
+        draws = PROTOCOL["noise_draws"] if noisy else 1
+        looks = PROTOCOL["looks"] if noisy else 1
+        right, usual = (
+            (vonenet.draws(net, x, looks).mean(0).argmax(1) == y).nonzero()[:, 0]
+            for x, y in (seen.probes, seen.held_out))  # fmt: skip
+        held_out = tuple(part[usual] for part in seen.held_out)  # named right, as the probes are
+        found = changes(net, seen, right, noisy, seed)
+        layers = layers or main_layers(net)
+        images, labels = seen.probes[0][right], seen.probes[1][right]
+        clean = responses(net, layers, images, draws)
+        fitted = responses(net, layers, seen.fit[0], draws)
+        held = responses(net, layers, held_out[0], draws)
+        moved = {change: displacement(net, layers, images[at], x, draws)
+                 for change, (x, at) in found.items()}  # fmt: skip
+        for layer in layers:
+            if progress:
+                print(name, seed, layer, flush=True)
+            here = {change: (m[layer], found[change][1]) for change, m in moved.items()}
+            one = _Layer(net, layer, seen, images, labels, clean[layer], fitted[layer],
+                         (held[layer], held_out[1]), here, noisy, seed)  # fmt: skip
+            for part in (one.described, one.direction, one.position, one.cause, one.search):
+                rows += [(layer, *row) for row in part()]
+            if seen.tangents is not None:
+                rows += [(layer, *row) for row in one.tangents(right)]
+    return pd.DataFrame([(name, seed, *row) for row in rows], columns=COLUMNS)
+
+
+class _Layer:
+    """One layer's clean responses, its subspaces, and how each change moves it."""
+
+    def __init__(self, net, layer, seen, images, labels, clean, fitted, held, moved, noisy, seed):
+        self.net, self.layer, self.seen, self.images = net, layer, seen, images
+        self.labels, self.clean, self.fitted = labels, clean, fitted
+        self.held, self.held_labels = held
+        self.moved, self.noisy, self.seed = moved, noisy, seed
+        self.units = clean.shape[1]
+        self.full = fit_subspace(fitted)
+        self.spaces: dict[str, Subspace] = {f"{share:.0%}": self.full.keep(share)
+                                            for share in PROTOCOL["shares"]}  # fmt: skip
+        means = torch.stack([fitted[seen.fit[1] == c].mean(0) for c in seen.fit[1].unique()])
+        self.spaces["class means"] = fit_subspace(means)
+        self.spaces["random"] = random_subspace(self.units, self.spaces["95%"].size, seed)
+
+    def described(self) -> Iterator[tuple]:
+        yield "layer", "", 0, "units", "", self.units, len(self.fitted)
+        for name, space in self.spaces.items():
+            yield "layer", name, space.size, "size", "", space.size, len(self.fitted)
+            held = _mean(space.energy(self.held - _t(space.mean)))
+            yield "layer", name, space.size, "energy of held-out", "", held, len(self.held)
+        for change, (moved, at) in self.moved.items():
+            relative = moved.norm(dim=1) / (self.clean[at] - _t(self.full.mean)).norm(dim=1)
+            yield "layer", "", 0, "relative length", change, _mean(relative), len(at)
+
+    def direction(self) -> Iterator[tuple]:
+        """A: the share of each change's energy inside."""
+        spaces = [(name, space) for name, space in self.spaces.items()]
+        spaces += [("leading", self.full.keep(k)) for k in PROTOCOL["sizes"]
+                   if k < self.full.size]  # fmt: skip
+        for name, space in spaces:
+            inside = {c: np.asarray(space.energy(m)) for c, (m, _) in self.moved.items()}
+            for change, share in inside.items():
+                yield "A", name, space.size, "energy", change, _mean(share), len(share)
+            for kind in ("fixed", "matched"):
+                if f"attack, {kind}" in inside:
+                    for natural in ("same class", "other class"):
+                        found = index(inside[f"attack, {kind}"], inside[f"random signs, {kind}"],
+                                      inside[f"{natural}, {kind}"])  # fmt: skip
+                        yield ("A", name, space.size, f"index, {natural}", f"attack, {kind}",
+                               found, len(inside[f"attack, {kind}"]))  # fmt: skip
+        for change, share in self._local().items():
+            yield ("A", "local", PROTOCOL["local_size"], "energy", change, _mean(share),
+                   len(share))  # fmt: skip
+
+    def _local(self) -> dict[str, Tensor]:
+        """Energy in the subspace of each clean point's own neighbourhood."""
+        near = torch.cdist(self.clean, self.fitted).topk(PROTOCOL["neighbours"], largest=False)[1]
+        around = self.fitted[near]  # (n, neighbours, units)
+        around = around - around.mean(1, keepdim=True)
+        _, _, v = torch.linalg.svd(around, full_matrices=False)
+        bases = v[:, : PROTOCOL["local_size"]].transpose(1, 2)
+        return {change: tangent_energy(moved, bases[at])
+                for change, (moved, at) in self.moved.items()}  # fmt: skip
+
+    def position(self) -> Iterator[tuple]:
+        """B: how well scores of unusualness tell changed points from held-out clean ones."""
+        space, k = self.spaces["95%"], PROTOCOL["k"]
+        near = mahalanobis(self.fitted, self.seen.fit[1])
+        logits = Tail(self.net, self.layer, self.images)
+
+        def scores(points: Tensor, labels: Tensor) -> dict[str, np.ndarray]:
+            with torch.no_grad(), vonenet.fixed_noise(0):
+                said = logits(points).argmax(1)
+            far = torch.from_numpy(near.distance(points))
+            return {
+                "residual": space.residual(points),
+                "distance to neighbours": knn_distance(points, self.fitted, k),
+                "local dimension": lid(points, k, self.fitted).per_point,
+                "Mahalanobis, true class": far.gather(1, labels[:, None])[:, 0],
+                "Mahalanobis, named class": far.gather(1, said[:, None])[:, 0],
+            }
+
+        usual = scores(self.held, self.held_labels)
+        states = {"none": (self.clean, self.labels)}
+        states |= {change: (self.clean[at] + moved, self.labels[at])
+                   for change, (moved, at) in self.moved.items()}  # fmt: skip
+        for change, (points, labels) in states.items():
+            for measure, score in scores(points, labels).items():
+                yield ("B", "95%", space.size, f"AUROC, {measure}", change,
+                       auroc(_np(score), _np(usual[measure])), len(points))  # fmt: skip
+                yield ("B", "95%", space.size, f"median, {measure}", change,
+                       float(np.median(_np(score))), len(points))  # fmt: skip
+
+    def _points(self, at: Tensor) -> Tensor:
+        """Clean responses (draws, n, units), one for each look at a stochastic net."""
+        looks = PROTOCOL["looks"] if self.noisy else 1
+        return torch.stack([responses(self.net, [self.layer], self.images[at], 1, seed)[self.layer]
+                            for seed in range(looks)])  # fmt: skip
+
+    def cause(self) -> Iterator[tuple]:
+        """C: which part of the displacement flips the decision."""
+        tail = Tail(self.net, self.layer, self.images)
+        for change in ("attack, fixed", "attack, matched", "other class, matched"):
+            if change not in self.moved:
+                continue
+            moved, at = self.moved[change]
+            points = self._points(at)
+            for name, space in self.spaces.items():
+                flipped = cause(tail, points, self.labels[at], moved, space, self.seed)
+                counted = ~flipped.pop("clean")
+                for part, wrong in flipped.items():
+                    share = wrong[counted].double().mean().item() if counted.any() else np.nan
+                    yield ("C", name, space.size, f"flipped by {part}", change, share,
+                           int(counted.sum()))  # fmt: skip
+
+    def search(self) -> Iterator[tuple]:
+        """D: the smallest flip found, free and confined, as a share of the response's length."""
+        tail = Tail(self.net, self.layer, self.images)
+        at = torch.arange(min(PROTOCOL["search"], len(self.labels)))
+        points, labels = self._points(at), self.labels[at]
+        length = (self.clean[at] - _t(self.full.mean)).norm(dim=1)
+        free = smallest_flip(tail, points, labels)
+        yield "D", "", self.units, "smallest flip", "free", *_middle(free / length, free > 0)
+        for name in ("95%", "class means", "random"):
+            space = self.spaces[name]
+            for inside in (True, False):
+                found = smallest_flip(tail, points, labels, space, inside)
+                where = "within" if inside else "outside"
+                yield ("D", name, space.size, "smallest flip", where,
+                       *_middle(found / length, free > 0))  # fmt: skip
+                yield ("D", name, space.size, "times the free one", where,
+                       *_middle(found / free, free > 0))  # fmt: skip
+
+    def tangents(self, right: Tensor, length: float = 0.05) -> Iterator[tuple]:
+        """E: energy in the true tangent space, pushed forward to the layer."""
+        true = self.seen.tangents[right]  # (n, t, pixels)
+        pushed = []
+        draws = PROTOCOL["noise_draws"] if self.noisy else 1
+        for t in range(true.shape[1]):
+            step = length * true[:, t].reshape(self.images.shape)
+            back, forth = ((self.images + sign * step).clamp(0, 1) for sign in (-1, 1))
+            pushed.append(displacement(self.net, [self.layer], back, forth,
+                                       min(draws, 4))[self.layer])  # fmt: skip
+        bases = span(torch.stack(pushed, 1))
+        size = int((bases.abs().sum(1) > 0).sum(1).double().mean().round())
+        for change, (moved, at) in self.moved.items():
+            share = tangent_energy(moved, bases[at])
+            yield "E", "tangents", size, "energy", change, _mean(share), len(share)
+        yield "E", "tangents", size, "energy", "by chance", size / self.units, len(bases)
+
+
+def _middle(values: Tensor, counted: Tensor) -> tuple[float, int]:
+    """Median over the images counted, infinite values included, and their number."""
+    return float(np.median(_np(values[counted]))), int(counted.sum())
+
+
+def _mean(values) -> float:
+    return float(np.asarray(values, dtype=np.float64).mean())
+
+
+def _np(values) -> np.ndarray:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _t(values) -> Tensor:
+    return torch.as_tensor(np.asarray(values), dtype=torch.float32)
