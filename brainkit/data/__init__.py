@@ -39,15 +39,15 @@ from brainkit.data.recordings import (
     majaj_hong_2015,
     rajalingham_2018,
 )
-from brainkit.data.robustness_record import PROTOCOL, robustness
+from brainkit.data.robustness_record import PROTOCOL, autoattack, robustness
 from brainkit.data.scores import brainscore_2019
 
 __all__ = [
     "ASSETS", "BCI_BIN", "CIFAR10_CATEGORIES", "EXPERIMENTS", "M1_SESSIONS", "PHOTOGRAPHS",
     "PROTOCOL", "Asset", "AssetError", "BciActivity", "BciBlock", "BciFactors", "BciLearning",
     "BciMapping", "BciSession", "HumanSummary", "M1Reaching", "Objects92", "Recordings",
-    "bci_learning", "bci_session", "bci_summary", "brainscore_2019", "cache_dir", "cifar10",
-    "cifar10_tensors", "fetch", "freeman_ziemba_2013", "human_summary", "human_trials",
+    "autoattack", "bci_learning", "bci_session", "bci_summary", "brainscore_2019", "cache_dir",
+    "cifar10", "cifar10_tensors", "fetch", "freeman_ziemba_2013", "human_summary", "human_trials",
     "imagenet_categories", "imagenet_photographs", "load_arrays", "m1_reaching",
     "majaj_hong_2015", "objects92", "objects92_nets", "photograph", "rajalingham_2018",
     "robustness", "state", "verify",
