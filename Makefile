@@ -16,7 +16,8 @@ PYTHON := $(shell for p in python3 python python3.13 python3.12 python3.11 pytho
 endif
 
 RUN := .venv/bin/python
-JOBS ?= 1
+# Two at once, where there are two cores: each runs on one thread.
+JOBS ?= $(shell "$(or $(PYTHON),python3)" -c 'import os; print(min(2, os.cpu_count() or 1))')
 
 # Small nets on many threads spend their time waiting for each other: with one thread the
 # notebooks that train are many times faster on shared cores, and give the same numbers anywhere.
@@ -34,7 +35,7 @@ help:
 	@echo "make zoo         train the shipped nets again, those that are missing"
 	@echo "make clean       remove build/                   make distclean   remove .venv/ as well"
 	@echo ""
-	@echo "Settings: PYTHON=python3.12 (which Python makes .venv)  JOBS=2 (notebooks at once)"
+	@echo "Settings: PYTHON=python3.12 (which Python makes .venv)  JOBS=1 (notebooks at once; else 2)"
 	@echo "          UV_TORCH_BACKEND=cpu (environment: the smaller, CPU-only torch)"
 
 # Decides by content, in a tenth of a second, whether .venv has what the requirements ask for.
