@@ -219,11 +219,11 @@ def test_quiz_by_keyboard_says_why(chromium, tmp_path):
     tab.keyboard.press("Space")
     tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
-    assert output.inner_text().startswith("The run will show something else.")
+    assert output.inner_text().startswith("It came out otherwise.")
     assert "cancel" in output.inner_text()
     right = [right for _, _, right in quiz.options].index(True)
     radios.nth(right).check()
     commit.click()
-    assert output.inner_text().startswith("That is what the run will show.")
+    assert output.inner_text().startswith("That is how it came out.")
     assert tab.locator("input:checked").count() == 1, "the second quiz is not touched"
     assert not tab.errors

@@ -28,8 +28,8 @@ for (const root of document.querySelectorAll(".bk-quiz:not([data-ready])")) {
   button.addEventListener("click", () => {
     const chosen = inputs.findIndex(i => i.checked);
     const right = words[chosen].dataset.right === "1";
-    out.innerHTML = "<strong>" + (right ? "That is what the run will show."
-      : "The run will show something else.") + "</strong> " + words[chosen].dataset.says;
+    out.innerHTML = "<strong>" + (right ? "That is how it came out."
+      : "It came out otherwise.") + "</strong> " + words[chosen].dataset.says;
     out.style.borderLeftColor = right ? "var(--bk-good,#1a7f37)" : "var(--bk-bad,#b35900)";
     out.hidden = false;
     out.style.display = "block";
@@ -58,7 +58,7 @@ class Prediction:
             rows += ('<label style="display:flex;gap:.6em;align-items:baseline;margin:.25em 0">'
                      f'<input type="radio" autocomplete="off" disabled><span>{_html.inline(text)}'
                      "</span></label>")
-            verdict = "this is what the run will show. " if right else ""
+            verdict = "this is how it came out. " if right else ""
             said = _html.inline(feedback)
             words += (f'<li data-right="{int(right)}" data-says="{_html.escape(said)}">'
                       f"<em>{_html.inline(text)}</em>: {verdict}{said}</li>")
