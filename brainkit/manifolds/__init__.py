@@ -16,6 +16,7 @@ from brainkit.manifolds.dimension import (
     two_nn,
 )
 from brainkit.manifolds.distances import Mahalanobis, knn_distance, mahalanobis
+from brainkit.manifolds.engineering import Insensitivity, sensitivity
 from brainkit.manifolds.measures import (
     auroc,
     cause,
@@ -30,9 +31,10 @@ from brainkit.manifolds.subspaces import Subspace, fit_subspace, principal_angle
 from brainkit.manifolds.tails import Tail, displacement, main_layers, responses
 
 __all__ = [
-    "CrossValidatedSize", "Dimension", "Mahalanobis", "ManifoldCapacity", "Subspace", "Tail",
-    "auroc", "cause", "cross_validated_size", "displacement", "explained_dimension",
-    "fit_subspace", "index", "knn_distance", "lid", "local_pca", "mahalanobis", "main_layers",
-    "manifold_capacity", "natural_steps", "participation_ratio", "principal_angles",
-    "random_subspace", "responses", "smallest_flip", "span", "tangent_energy", "two_nn",
+    "CrossValidatedSize", "Dimension", "Insensitivity", "Mahalanobis", "ManifoldCapacity",
+    "Subspace", "Tail", "auroc", "cause", "cross_validated_size", "displacement",
+    "explained_dimension", "fit_subspace", "index", "knn_distance", "lid", "local_pca",
+    "mahalanobis", "main_layers", "manifold_capacity", "natural_steps", "participation_ratio",
+    "principal_angles", "random_subspace", "responses", "sensitivity", "smallest_flip", "span",
+    "tangent_energy", "two_nn",
 ]  # fmt: skip
