@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lint unit notebooks pages bootstrap retest zoo clean distclean
+.PHONY: help book test lint unit notebooks pages bootstrap retest zoo investigation clean distclean
 MAKEFLAGS += --no-print-directory
 
 # The first Python that is new enough; name another with `make book PYTHON=/path/to/python`.
@@ -33,6 +33,7 @@ help:
 	@echo "make lint        ruff, and no stored outputs     make pages       the tests of the built pages"
 	@echo "make retest      make test, nothing remembered   make bootstrap   rewrite the notebooks' first cell"
 	@echo "make zoo         train the shipped nets again, those that are missing"
+	@echo "make investigation   measure every net's manifolds again (hours; chapters 12 and 14)"
 	@echo "make clean       remove build/                   make distclean   remove .venv/ as well"
 	@echo ""
 	@echo "Settings: PYTHON=python3.12 (which Python makes .venv)  JOBS=1 (notebooks at once; else 2)"
@@ -80,6 +81,14 @@ zoo: environment
 	@$(RUN) -m brainkit.training miniatures
 	@$(RUN) -m brainkit.training zoo
 	@$(RUN) -m brainkit.training cifar10
+
+# Measures the manifolds of every net of the zoo: hours of a core, a table a net in build/.
+# Interrupted, it goes on where it stopped; at the end the released tables are written.
+investigation: environment
+	@$(RUN) tools/record_manifolds.py survey
+	@$(RUN) tools/record_manifolds.py investigation
+	@$(RUN) tools/record_manifolds.py survey --gather
+	@$(RUN) tools/record_manifolds.py investigation --gather
 
 clean:
 	rm -rf build
