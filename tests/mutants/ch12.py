@@ -46,7 +46,7 @@ MUTANTS = {
          "has an offset"),
         (but(_SEPARABLE, ("-y[:, None] * X", "-X")), "labels play no part"),
         (returning(_SEPARABLE, "not found.success"), "wrong way round"),
-        (returning(_SEPARABLE, "found.x"), "one truth value"),
+        (returning(_SEPARABLE, "y * (X @ np.ones(X.shape[1])) > 0"), "one truth value"),
         (returning(_SEPARABLE, "(y * (X @ np.linalg.lstsq(X, y, rcond=None)[0]) > 0).all()"),
          "least squares"),
         (returning(_SEPARABLE, "(y * (X @ (y @ X)) > 0).all()"), "each times its label"),
