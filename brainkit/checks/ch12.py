@@ -108,7 +108,7 @@ def separable(answer):
 
 @check("ch12.inside")
 def inside(answer):
-    """answer(changes (n, units), points (m, units), k) -> (n,) share in the k leading directions."""
+    """answer(changes (n, units), points (m, units), k) -> (n,) share in k leading directions."""
     rng = np.random.default_rng(4)
     turn = np.linalg.qr(rng.standard_normal((6, 6)))[0]
     points = (rng.standard_normal((40, 6)) * [3, 2, 1.5, 1, 0.6, 0.3]) @ turn + 5
