@@ -109,8 +109,8 @@ def benjamini_hochberg(answer):
          "than the largest one below its line are found with it."),
         (np.arange(k) <= last, "Right in number, but in the order of the sorted values. The answer "
          "must stand in the order in which the p values came."),
-        (p <= level * (order + 1) / k, "`np.argsort` gives positions, not ranks. Sort the p values, "
-         "and count along the sorted ones."),
+        (p <= level * (order + 1) / k, "`np.argsort` gives positions, not ranks. Sort the p "
+         "values, and count along the sorted ones."),
         (~right, "Those are the ones that are *not* found."),
     ]
     for wrong, message, *hint in named:
