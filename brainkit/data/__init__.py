@@ -32,7 +32,7 @@ from brainkit.data.loaders import (
     photograph,
 )
 from brainkit.data.m1 import M1_SESSIONS, M1Reaching, m1_reaching
-from brainkit.data.manifold_records import survey
+from brainkit.data.manifold_records import investigation, survey
 from brainkit.data.pickles import load_arrays
 from brainkit.data.recordings import (
     Recordings,
@@ -49,7 +49,7 @@ __all__ = [
     "BciMapping", "BciSession", "HumanSummary", "M1Reaching", "Objects92", "Recordings",
     "autoattack", "bci_learning", "bci_session", "bci_summary", "brainscore_2019", "cache_dir",
     "cifar10", "cifar10_tensors", "fetch", "freeman_ziemba_2013", "human_summary", "human_trials",
-    "imagenet_categories", "imagenet_photographs", "load_arrays", "m1_reaching",
+    "imagenet_categories", "imagenet_photographs", "investigation", "load_arrays", "m1_reaching",
     "majaj_hong_2015", "objects92", "objects92_nets", "photograph", "rajalingham_2018",
     "robustness", "state", "survey", "verify",
 ]

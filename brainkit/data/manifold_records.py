@@ -1,12 +1,14 @@
-"""The geometry of the zoo's nets, as recorded."""
+"""The zoo's manifolds and how attacks lie to them, as recorded: chapters 12 and 14."""
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["survey"]
+__all__ = ["investigation", "survey"]
+
+RECORDS = Path(__file__).parents[1] / "records"
 
 
 def survey() -> pd.DataFrame:
@@ -18,15 +20,46 @@ def survey() -> pd.DataFrame:
         One row a measurement: net (a name for `models.load`), seed, layer, of, measure, value, n.
         `brainkit.manifolds.survey.survey` says what they are. A net's layers stand in their order.
 
+    Raises
+    ------
+    FileNotFoundError
+        Where brainkit was installed without the table.
+
     Notes
     -----
-    Comes with brainkit, offline; tools/record_manifolds.py survey makes it again.
+    Comes with brainkit, offline; `make investigation` makes it again.
     """
-    return _record("survey.csv.gz")
+    return _record("survey")
 
 
-def _record(name: str) -> pd.DataFrame:
-    """A released table; what is empty in `value` is nan, and all else is as it is written."""
-    with resources.files("brainkit").joinpath("records", name).open("rb") as stream:
-        return pd.read_csv(stream, compression="gzip", keep_default_na=False,
-                           na_values={"value": ["", "nan"]})  # fmt: skip
+def investigation() -> pd.DataFrame:
+    """Every net of the zoo under the investigation of chapter 14: all questions, layers and nulls.
+
+    Returns
+    -------
+    DataFrame
+        One row a number: net (a name for `models.load`), seed, layer, question, subspace, size,
+        measure, change, value, n, as `manifolds.investigation.investigate` returns them and
+        explains them. A value is NaN where it is not defined (an index without a scale).
+
+    Raises
+    ------
+    FileNotFoundError
+        Where brainkit was installed without the table.
+
+    Notes
+    -----
+    Comes with brainkit, offline; `make investigation` makes it again.
+    """
+    return _record("investigation")
+
+
+def _record(study: str) -> pd.DataFrame:
+    path = RECORDS / f"{study}.csv.gz"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path.name} is not among brainkit's records. Make it with `make investigation` in "
+            f"the repository (hours; it goes on where it was interrupted); what is done so far is "
+            f"gathered by `python tools/record_manifolds.py {study} --gather`.")  # fmt: skip
+    # "" is a subspace and a change, that of numbers which have none; only a value may lack.
+    return pd.read_csv(path, keep_default_na=False, na_values={"value": ["", "nan"]})
