@@ -23,11 +23,11 @@ def survey() -> pd.DataFrame:
     Raises
     ------
     FileNotFoundError
-        Where brainkit was installed without the table.
+        While there is no table.
 
     Notes
     -----
-    Comes with brainkit, offline; `make investigation` makes it again.
+    Not shipped yet, for not every net has been measured; `make investigation` makes it.
     """
     return _record("survey")
 
@@ -45,11 +45,11 @@ def investigation() -> pd.DataFrame:
     Raises
     ------
     FileNotFoundError
-        Where brainkit was installed without the table.
+        While there is no table.
 
     Notes
     -----
-    Comes with brainkit, offline; `make investigation` makes it again.
+    Not shipped yet, for not every net has been measured; `make investigation` makes it.
     """
     return _record("investigation")
 
