@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from brainkit._inputs import check_images, check_logits
 from brainkit.attacks.threats import Radius, Threat, threat_of
+from brainkit.models.vonenet import silent_part_once
 
 __all__ = ["Averaged", "fgsm", "is_stochastic", "margin", "pgd"]
 
@@ -41,9 +42,10 @@ class Averaged(nn.Module):
         self.training = model.training  # not train(), which would set the net's parts alike
 
     def forward(self, images: Tensor) -> Tensor:  # (b, c, h, w) -> (b, classes)
-        total = self.model(images)
-        for _ in range(self.draws - 1):
-            total = total + self.model(images)
+        with silent_part_once(self.model):
+            total = self.model(images)
+            for _ in range(self.draws - 1):
+                total = total + self.model(images)
         return total / self.draws
 
     def extra_repr(self) -> str:

@@ -25,6 +25,7 @@ from brainkit.manifolds.measures import (
     natural_steps,
     smallest_flip,
     span,
+    taken,
     tangent_energy,
 )
 from brainkit.manifolds.subspaces import Subspace, fit_subspace, random_subspace
@@ -158,29 +159,60 @@ def investigate(name: str, seed: int, layers: list[str] | None = None, progress:
         clean = responses(net, layers, images, draws)
         fitted = responses(net, layers, seen.fit[0], draws)
         held = responses(net, layers, held_out[0], draws)
-        moved = {change: displacement(net, layers, images[at], x, draws)
-                 for change, (x, at) in found.items()}  # fmt: skip
+        # Noise goes by an image's place in a batch: what some are moved from is measured anew.
+        moved, before = {}, {tuple(range(len(images))): clean}
+        for change, (x, at) in found.items():
+            places = tuple(at.tolist())
+            if places not in before:
+                before[places] = responses(net, layers, images[at], draws)
+            moved[change] = displacement(net, layers, images[at], x, draws, before=before[places])
+        single = [responses(net, layers, images, 1, k) for k in range(looks)]
+        if seen.tangents is not None:
+            pushed = _pushed(net, layers, images, seen.tangents[right], draws)
         for layer in layers:
             if progress:
                 print(name, seed, layer, flush=True)
             here = {change: (m[layer], found[change][1]) for change, m in moved.items()}
             one = _Layer(net, layer, seen, images, labels, clean[layer], fitted[layer],
-                         (held[layer], held_out[1]), here, noisy, seed)  # fmt: skip
+                         (held[layer], held_out[1]), _draws(single, layer), here, seed)  # fmt: skip
             for part in (one.described, one.direction, one.position, one.cause, one.search):
                 rows += [(layer, *row) for row in part()]
             if seen.tangents is not None:
-                rows += [(layer, *row) for row in one.tangents(right)]
+                rows += [(layer, *row) for row in one.tangents(pushed.pop(layer))]
     return pd.DataFrame([(name, seed, *row) for row in rows], columns=COLUMNS)
+
+
+def _draws(single: list[dict[str, Tensor]], layer: str) -> Tensor:
+    """Clean responses (draws, n, units), one for each look at a stochastic net.
+
+    One tensor expanded, where there is no noise yet.
+    """
+    found = [one.pop(layer) for one in single]
+    if all(torch.equal(found[0], other) for other in found[1:]):
+        return found[0].expand(len(found), *found[0].shape)
+    return torch.stack(found)
+
+
+def _pushed(net: nn.Module, layers: list[str], images: Tensor, true: Tensor, draws: int,
+            length: float = 0.05) -> dict[str, Tensor]:  # fmt: skip
+    """True tangents (n, t, pixels) pushed forward to each layer: (n, t, units)."""
+    pushed: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    for t in range(true.shape[1]):
+        step = length * true[:, t].reshape(images.shape)
+        back, forth = ((images + sign * step).clamp(0, 1) for sign in (-1, 1))
+        for layer, moved in displacement(net, layers, back, forth, min(draws, 4)).items():
+            pushed[layer].append(moved)
+    return {layer: torch.stack(parts, 1) for layer, parts in pushed.items()}
 
 
 class _Layer:
     """One layer's clean responses, its subspaces, and how each change moves it."""
 
-    def __init__(self, net, layer, seen, images, labels, clean, fitted, held, moved, noisy, seed):
+    def __init__(self, net, layer, seen, images, labels, clean, fitted, held, single, moved, seed):
         self.net, self.layer, self.seen, self.images = net, layer, seen, images
         self.labels, self.clean, self.fitted = labels, clean, fitted
         self.held, self.held_labels = held
-        self.moved, self.noisy, self.seed = moved, noisy, seed
+        self.single, self.moved, self.seed = single, moved, seed
         self.units = clean.shape[1]
         self.full = fit_subspace(fitted)
         self.spaces: dict[str, Subspace] = {f"{share:.0%}": self.full.keep(share)
@@ -258,12 +290,6 @@ class _Layer:
                 yield ("B", "95%", space.size, f"median, {measure}", change,
                        float(np.median(_np(score))), len(points))  # fmt: skip
 
-    def _points(self, at: Tensor) -> Tensor:
-        """Clean responses (draws, n, units), one for each look at a stochastic net."""
-        looks = PROTOCOL["looks"] if self.noisy else 1
-        return torch.stack([responses(self.net, [self.layer], self.images[at], 1, seed)[self.layer]
-                            for seed in range(looks)])  # fmt: skip
-
     def cause(self) -> Iterator[tuple]:
         """C: which part of the displacement flips the decision."""
         tail = Tail(self.net, self.layer, self.images)
@@ -271,7 +297,7 @@ class _Layer:
             if change not in self.moved:
                 continue
             moved, at = self.moved[change]
-            points = self._points(at)
+            points = taken(self.single, at)
             for name, space in self.spaces.items():
                 flipped = cause(tail, points, self.labels[at], moved, space, self.seed)
                 counted = ~flipped.pop("clean")
@@ -284,7 +310,7 @@ class _Layer:
         """D: the smallest flip found, free and confined, as a share of the response's length."""
         tail = Tail(self.net, self.layer, self.images)
         at = torch.arange(min(PROTOCOL["search"], len(self.labels)))
-        points, labels = self._points(at), self.labels[at]
+        points, labels = taken(self.single, at), self.labels[at]
         length = (self.clean[at] - _t(self.full.mean)).norm(dim=1)
         free = smallest_flip(tail, points, labels)
         yield "D", "", self.units, "smallest flip", "free", *_middle(free / length, free > 0)
@@ -298,17 +324,9 @@ class _Layer:
                 yield ("D", name, space.size, "times the free one", where,
                        *_middle(found / free, free > 0))  # fmt: skip
 
-    def tangents(self, right: Tensor, length: float = 0.05) -> Iterator[tuple]:
-        """E: energy in the true tangent space, pushed forward to the layer."""
-        true = self.seen.tangents[right]  # (n, t, pixels)
-        pushed = []
-        draws = PROTOCOL["noise_draws"] if self.noisy else 1
-        for t in range(true.shape[1]):
-            step = length * true[:, t].reshape(self.images.shape)
-            back, forth = ((self.images + sign * step).clamp(0, 1) for sign in (-1, 1))
-            pushed.append(displacement(self.net, [self.layer], back, forth,
-                                       min(draws, 4))[self.layer])  # fmt: skip
-        bases = span(torch.stack(pushed, 1))
+    def tangents(self, pushed: Tensor) -> Iterator[tuple]:
+        """E: energy in the true tangent space, pushed forward to the layer (n, t, units)."""
+        bases = span(pushed)
         size = int((bases.abs().sum(1) > 0).sum(1).double().mean().round())
         for change, (moved, at) in self.moved.items():
             share = tangent_energy(moved, bases[at])

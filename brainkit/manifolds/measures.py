@@ -18,12 +18,12 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from brainkit.attacks.gradient import margin
+from brainkit.attacks.gradient import is_stochastic, margin
 from brainkit.manifolds.tails import Tail
-from brainkit.models.vonenet import fixed_noise
+from brainkit.models.vonenet import fixed_noise, silent_part_once
 
 __all__ = ["PARTS", "auroc", "cause", "index", "natural_steps", "smallest_flip",
-           "span", "tangent_energy"]  # fmt: skip
+           "span", "taken", "tangent_energy"]  # fmt: skip
 
 
 def natural_steps(
@@ -158,6 +158,10 @@ def smallest_flip(
     points = points if points.ndim == 3 else points[None]
     total = torch.zeros_like(points[0])
     found = torch.full((len(labels),), torch.inf, dtype=points.dtype)
+    # Images that are flipped are left out of further steps; but where noise is drawn in the tail
+    # all stay, or each of the others would meet another draw.
+    left = torch.arange(len(labels))
+    chance = is_stochastic(tail, points[0])
 
     def confined(gradient: Tensor) -> Tensor:
         if subspace is None:
@@ -166,11 +170,11 @@ def smallest_flip(
         return part if inside else gradient - part
 
     for step in range(steps + 1):
-        change = total.detach().requires_grad_()
-        lack = margin(_logits(tail, points, change), labels)  # above 0 is flipped
-        done = lack >= 0
-        length = total.norm(dim=1)
-        found = torch.where(done & found.isinf(), length, found)
+        change = total[left].requires_grad_()
+        lack = margin(_logits(tail, taken(points, left), change), labels[left])  # > 0: flipped
+        done = (lack >= 0) & found[left].isinf()
+        found[left[done]] = total[left[done]].norm(dim=1)
+        done = found[left].isfinite()
         if step == steps or done.all():
             break
         (gradient,) = torch.autograd.grad(lack.sum(), change)
@@ -178,7 +182,9 @@ def smallest_flip(
         square = direction.square().sum(1, keepdim=True).clamp_min(1e-20)
         # From where it is: just past the border that the linear guess sees.
         move = overshoot * (-lack.detach()[:, None] + 1e-4) / square * direction
-        total = torch.where(done[:, None], total, total + move)
+        total[left] += torch.where(done[:, None], 0, move)
+        if not chance:
+            left = left[~done]
     return found
 
 
@@ -201,12 +207,24 @@ def tangent_energy(changes: Tensor, bases: Tensor) -> Tensor:
     return inside.square().sum(1) / changes.square().sum(1)
 
 
+def taken(points: Tensor, at: Tensor) -> Tensor:
+    """Of points (draws, n, units) those at the places; expanded over draws, if they were."""
+    if points.stride(0) == 0:
+        return points[0, at].expand(len(points), -1, -1)
+    return points[:, at]
+
+
 def _logits(tail: Tail, points: Tensor, change: Tensor) -> Tensor:
     """Mean logits (n, classes) over draws; noise in the tail itself is the same at each call."""
-    logits = 0
-    for draw, clean in enumerate(points):
-        with fixed_noise(draw):
-            logits = logits + tail(clean + change) / len(points)
+    logits, shape = 0, (len(change), *getattr(tail, "shape", change.shape[1:]))
+    # Before the noise all draws are one, an expanded tensor: what follows is computed but once.
+    same = len(points) > 1 and points.stride(0) == 0
+    with silent_part_once(tail):
+        state = (points[0] + change).reshape(shape) if same else None
+        for draw, clean in enumerate(points):
+            with fixed_noise(draw):
+                here = state if same else (clean + change).reshape(shape)
+                logits = logits + tail(here) / len(points)
     return logits
 
 

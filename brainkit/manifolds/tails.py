@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from brainkit import features
-from brainkit.models.vonenet import fixed_noise
+from brainkit.models.vonenet import fixed_noise, silent_part_once
 
 __all__ = ["Tail", "displacement", "main_layers", "responses"]
 
@@ -52,26 +52,32 @@ def responses(
     the same image at the same place of two sets meets the same noise.
     """
     layers = list(layers)
-    total: dict[str, Tensor] = {}
-    for k in range(draws):
-        with fixed_noise(1_000_003 * seed + k):
-            found = features.record(model, layers, images, batch_size=batch_size)
-        for name, answer in found.items():
-            total[name] = total.get(name, 0) + answer.flatten(1) / draws
-    return total
+    means: list[dict[str, Tensor]] = []
+    for batch in images.split(batch_size):
+        total: dict[str, Tensor] = {}
+        with silent_part_once(model):
+            for k in range(draws):
+                with fixed_noise(1_000_003 * seed + k):
+                    found = features.record(model, layers, batch)
+                for name, answer in found.items():
+                    total[name] = total.get(name, 0) + answer.flatten(1) / draws
+        means.append(total)
+    return {name: torch.cat([mean[name] for mean in means]) for name in means[0]}
 
 
 def displacement(
     model: nn.Module, layers: Iterable[str], images: Tensor, changed: Tensor, draws: int = 1,
-    seed: int = 0,
+    seed: int = 0, before: dict[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """How far and where a change of the images moves each layer's answers: (n, units).
 
     Of a stochastic net the mean over draws, each taken with the same noise before and after: the
-    noise itself is no displacement.
+    noise itself is no displacement. `before`: the `responses` to `images`, if they are at hand;
+    of the same draws and seed.
     """
     layers = list(layers)
-    before = responses(model, layers, images, draws, seed)
+    if before is None:
+        before = responses(model, layers, images, draws, seed)
     after = responses(model, layers, changed, draws, seed)
     return {name: after[name] - before[name] for name in layers}
 
@@ -128,7 +134,8 @@ class Tail(nn.Module):
     def _replaced(self, answers: Tensor) -> Iterator[None]:
         n = len(answers)
         stand_ins = [(m, answers.new_zeros(1).expand(n, *shape)) for m, shape in self._before]
-        stand_ins.append((self._target, answers.reshape(n, *self.shape)))
+        stand_ins.append((self._target, answers if answers.shape[1:] == self.shape
+                          else answers.reshape(n, *self.shape)))
         try:
             for module, answer in stand_ins:
                 module.forward = lambda *_, answer=answer, **__: answer
@@ -137,6 +144,6 @@ class Tail(nn.Module):
             for module, _ in stand_ins:
                 del module.forward  # the class's own is there again
 
-    def forward(self, answers: Tensor) -> Tensor:  # (b, units) -> (b, classes)
+    def forward(self, answers: Tensor) -> Tensor:  # (b, units) or as the layer's -> (b, classes)
         with self._replaced(answers):
             return self.model(self.like.expand(len(answers), *self.like.shape[1:]))
