@@ -16,11 +16,12 @@ from torch import Tensor
 from brainkit.manifolds._points import (
     centred,
     count,
+    enough,
     float64,
     is_share,
     nearest,
-    principal,
     refuse_twins,
+    spectrum,
 )
 
 __all__ = [
@@ -113,7 +114,7 @@ def explained_dimension(X: ArrayLike | Tensor, share: float = 0.9) -> Dimension:
     if not is_share(share, "share"):
         raise ValueError(f"share must be a float above 0 and at most 1; got {share!r}")
     x = _centred(X)
-    return Dimension(_enough(principal(x)[1], share), "PCA", *x.shape, share=share)
+    return Dimension(enough(spectrum(x), share), "PCA", *x.shape, share=share)
 
 
 def two_nn(X: ArrayLike | Tensor, discard: float = 0.1) -> Dimension:
@@ -217,7 +218,7 @@ def local_pca(
         if share is None:
             found = (values > cutoff * values[:, :1]).sum(1)
         else:
-            found = [_enough(row, share) if row[0] else 0 for row in values]
+            found = [enough(row, share) if row[0] else 0 for row in values]
         per_point[start : start + step] = found
     how = {"cutoff": cutoff} if share is None else {"share": share}
     return Dimension(per_point.mean(), "local PCA", *sample.shape, per_point, k=k, **how)
@@ -275,9 +276,3 @@ def _sample(X, reference) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _centred(X) -> np.ndarray:
     return centred(float64(X, "X", 2, "a variance"), "X")
-
-
-def _enough(variances: np.ndarray, share: float) -> int:
-    """How many of the falling variances hold a share of their sum."""
-    held = np.cumsum(variances) / variances.sum()
-    return int((held < share * (1 - 1e-12)).sum()) + 1

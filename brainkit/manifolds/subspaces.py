@@ -185,13 +185,14 @@ def fit_subspace(X: ArrayLike | Tensor, size: int | float | None = None, method:
     x = float64(X, "X", 2, "a subspace")
     if method == "fa":
         return _fit_fa(x, size)
-    basis, variances = principal(centred(x, "X"))
-    whole = Subspace(x.mean(0), basis, "pca", len(x), variances / variances.sum())
-    if size is None:
-        return whole
-    if not is_share(size, "size"):
-        count(size, "size", whole.size, f"the directions in which these {len(x)} points vary")
-    return whole.keep(size)
+    share = size if is_share(size, "size") else None
+    basis, variances = principal(centred(x, "X"), share)
+    shares = (variances / variances.sum())[: basis.shape[1]]
+    found = Subspace(x.mean(0), basis, "pca", len(x), shares)
+    if size is None or share is not None:
+        return found
+    count(size, "size", found.size, f"the directions in which these {len(x)} points vary")
+    return found.keep(size)
 
 
 def _fit_fa(x: np.ndarray, size: Any) -> Subspace:
