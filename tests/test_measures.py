@@ -97,6 +97,8 @@ def test_cause_finds_the_part_that_flips():
     other = measures.cause(Line(), points, labels, changes, axes(2, 3))
     assert other["outside"].tolist() == [True, False, False]
     assert not other["within, full length"].any()
+    again = measures.cause(Line(), points, labels, changes, axes(2, 3), known=found)
+    assert all(torch.equal(again[part], other[part]) for part in other)
 
 
 def test_random_parts_are_as_long_as_those_they_stand_for():

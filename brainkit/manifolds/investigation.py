@@ -19,6 +19,7 @@ from brainkit.attacks.gradient import evaluating
 from brainkit.manifolds.dimension import lid
 from brainkit.manifolds.distances import knn_distance, mahalanobis
 from brainkit.manifolds.measures import (
+    PARTS,
     auroc,
     cause,
     index,
@@ -298,10 +299,12 @@ class _Layer:
                 continue
             moved, at = self.moved[change]
             points = taken(self.single, at)
+            flipped = None
             for name, space in self.spaces.items():
-                flipped = cause(tail, points, self.labels[at], moved, space, self.seed)
-                counted = ~flipped.pop("clean")
-                for part, wrong in flipped.items():
+                flipped = cause(tail, points, self.labels[at], moved, space, self.seed, flipped)
+                counted = ~flipped["clean"]
+                for part in PARTS:
+                    wrong = flipped[part]
                     share = wrong[counted].double().mean().item() if counted.any() else np.nan
                     yield ("C", name, space.size, f"flipped by {part}", change, share,
                            int(counted.sum()))  # fmt: skip

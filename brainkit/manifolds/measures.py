@@ -94,7 +94,8 @@ PARTS = (
 
 
 def cause(
-    tail: Tail, points: Tensor, labels: Tensor, changes: Tensor, subspace, seed: int = 0
+    tail: Tail, points: Tensor, labels: Tensor, changes: Tensor, subspace, seed: int = 0,
+    known: dict[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Which part of a displacement flips the decision, when the rest of the net sees it alone.
 
@@ -105,6 +106,8 @@ def cause(
         labels: (n,).
         changes: (n, units), the displacement by an attack.
         subspace: a `Subspace` of the layer.
+        known: what this returned of the same changes and another subspace: "clean" and "whole"
+            are taken from it.
 
     Returns:
         For each of `PARTS`, (n,) booleans: no longer named right. "clean" is among them: what was
@@ -132,8 +135,9 @@ def cause(
     def wrong(change) -> Tensor:
         return margin(_logits(tail, points, change), labels) >= 0
 
-    return {"clean": wrong(torch.zeros_like(changes)),
-            **{name: wrong(parts[name]) for name in PARTS}}  # fmt: skip
+    parts = {"clean": torch.zeros_like(changes), **{name: parts[name] for name in PARTS}}
+    found = {name: known[name] for name in ("clean", "whole")} if known else {}
+    return {name: found[name] if name in found else wrong(part) for name, part in parts.items()}
 
 
 def smallest_flip(
