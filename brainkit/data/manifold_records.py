@@ -20,14 +20,10 @@ def survey() -> pd.DataFrame:
         One row a measurement: net (a name for `models.load`), seed, layer, of, measure, value, n.
         `brainkit.manifolds.survey.survey` says what they are. A net's layers stand in their order.
 
-    Raises
-    ------
-    FileNotFoundError
-        While there is no table.
-
     Notes
     -----
-    Not shipped yet, for not every net has been measured; `make investigation` makes it.
+    All nets of the zoo that the course compares: 19 families with five seeds for objects, 6 with
+    three for CIFAR-10. tools/record_manifolds.py made it, and makes it again.
     """
     return _record("survey")
 
