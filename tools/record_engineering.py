@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from functools import cache
+from itertools import product
 
 import pandas as pd
 import torch
@@ -50,7 +51,7 @@ def trained(condition: str, seed: int, settings: dict | None = None) -> torch.nn
     torch.manual_seed(seed)
     net = small.resnet()
     terms = []
-    if condition != "none":
+    if given:
         terms = [manifolds.Insensitivity(data.images, data.labels, **given, **settings["term"])]
     training.fit(net, data, **settings["training"], seed=seed, terms=terms, progress=False)
     return net.requires_grad_(False)
@@ -146,8 +147,11 @@ def main() -> None:
     parser.add_argument("--seed", nargs="+", type=int)
     options = parser.parse_args()
     every = [*ENGINEERING["conditions"], *ENGINEERING["zoo"]]
-    for seed in options.seed or ENGINEERING["seeds"]:
-        for name in options.net or every:
+    first = ("none", "pixels within", "pixels outside")  # the main question
+    for names in (first, [name for name in every if name not in first]):
+        for seed, name in product(options.seed or ENGINEERING["seeds"], names):
+            if options.net and name not in options.net:
+                continue
             there = _read()
             if len(there[(there.net == name) & (there.seed == seed)]):
                 continue
