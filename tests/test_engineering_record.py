@@ -38,6 +38,8 @@ def test_conditions_are_compared_in_the_same_seeds(record):
     assert set(seeds.index) == {*ENGINEERING["conditions"], *ENGINEERING["zoo"]}
     for net in ENGINEERING["conditions"]:
         assert seeds[net] == set(ENGINEERING["seeds"])
+    for net in ENGINEERING["zoo"]:
+        assert seeds[net] == set(ENGINEERING["zoo_seeds"])
 
 
 def test_values_are_possible(record):

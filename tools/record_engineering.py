@@ -148,26 +148,30 @@ def main() -> None:
     options = parser.parse_args()
     every = [*ENGINEERING["conditions"], *ENGINEERING["zoo"]]
     first = ("none", "pixels within", "pixels outside")  # the main question
-    for names in (first, [name for name in every if name not in first]):
-        for seed, name in product(options.seed or ENGINEERING["seeds"], names):
-            if options.net and name not in options.net:
-                continue
-            there = _read()
-            if len(there[(there.net == name) & (there.seed == seed)]):
-                continue
-            start = time.process_time()
-            rows = measured(name, seed)
-            there = _read()
-            table = pd.concat([there, rows]) if len(there) else rows
-            order = {net: k for k, net in enumerate(every)}
-            table = table.sort_values("net", key=lambda s: s.map(order), kind="stable")
-            table = table.sort_values("seed", kind="stable")
-            part = RECORD.with_suffix(".part")
-            header = "# tools/record_engineering.py made it; data.engineering says what it is\n"
-            part.write_text(header + table.to_csv(index=False, float_format="%.6g"))
-            part.replace(RECORD)
-            found = rows[rows.measure.isin(["clean", "Linf"])].value.round(3).tolist()
-            print(name, seed, found, f"{time.process_time() - start:.0f} s", flush=True)
+    wanted = [*product(ENGINEERING["seeds"], first),
+              *product(ENGINEERING["zoo_seeds"], ENGINEERING["zoo"]),
+              *product(ENGINEERING["seeds"], [c for c in ENGINEERING["conditions"]
+                                              if c not in first])]  # fmt: skip
+    for seed, name in wanted:
+        if (options.net and name not in options.net) or (
+                options.seed and seed not in options.seed):  # fmt: skip
+            continue
+        there = _read()
+        if len(there[(there.net == name) & (there.seed == seed)]):
+            continue
+        start = time.process_time()
+        rows = measured(name, seed)
+        there = _read()
+        table = pd.concat([there, rows]) if len(there) else rows
+        order = {net: k for k, net in enumerate(every)}
+        table = table.sort_values("net", key=lambda s: s.map(order), kind="stable")
+        table = table.sort_values("seed", kind="stable")
+        part = RECORD.with_suffix(".part")
+        header = "# tools/record_engineering.py made it; data.engineering says what it is\n"
+        part.write_text(header + table.to_csv(index=False, float_format="%.6g"))
+        part.replace(RECORD)
+        found = rows[rows.measure.isin(["clean", "Linf"])].value.round(3).tolist()
+        print(name, seed, found, f"{time.process_time() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,14 +26,15 @@ ENGINEERING = {
         "front end outside": {"layer": "stem", "inside": False, "weight": 0.04},
     },
     "seeds": (0, 1, 2, 3, 4),
-    "zoo": ("resnet-objects", "vone_resnet-objects", "vone_resnet_quiet-objects",
-            "noise_resnet-objects", "adversarial_resnet-objects"),
+    "zoo": ("resnet-objects", "vone_resnet-objects", "noise_resnet-objects",
+            "adversarial_resnet-objects"),
+    "zoo_seeds": (0, 1, 2),
     "test_seed": 9000,  # of objects.sample(n, "medium"): not one of any training or choice
     "n": {"clean": 1024, "Linf": 256, "corruptions": 256, "sensitivity": 192},
     "epsilons": tuple(k / 255 for k in (0, 0.5, 1, 2, 4)),
     "steps": 20,
     "fit_seed": 4100, "fit": 1024,  # images that subspaces and linear read-outs are fitted on
-    "draws": 8,  # of a stochastic net
+    "draws": 4,  # of a stochastic net
 }  # fmt: skip
 
 
@@ -45,7 +46,8 @@ def engineering() -> pd.DataFrame:
     DataFrame
         One row a number: net, seed, measure, at, value, n. `net` is a condition of
         `ENGINEERING["conditions"]` (which part of the sensitivity was penalised in training, at
-        which layer), or a name for `models.load`, of which the sensitivities alone were measured. Measures:
+        which layer), or a name for `models.load`, of which the sensitivities alone were measured.
+        Measures:
 
         - "clean", "Linf" (at a radius), "noise", "blur", "contrast", "pixelate" (at a severity, 1
           to 5): accuracy;
