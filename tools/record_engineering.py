@@ -77,8 +77,10 @@ def sensitivities(net):
     fit = pictures(ENGINEERING["fit"], ENGINEERING["fit_seed"]).images
     with evaluating(net):
         draws = ENGINEERING["draws"] if attacks.is_stochastic(net, fit[:8]) else 1
-        for at, layer in enumerate(manifolds.main_layers(net)):
-            answers = manifolds.responses(net, [layer], fit, draws)[layer]
+        layers = manifolds.main_layers(net)
+        seen = manifolds.responses(net, layers, fit, draws)
+        for at, layer in enumerate(layers):
+            answers = seen[layer]
             space = manifolds.fit_subspace(answers, ENGINEERING["term"]["share"])
             scale = (answers - answers.mean(0)).square().sum(1).mean()
             lack, gradient = slopes(net, layer, shown.images, shown.labels, draws)
