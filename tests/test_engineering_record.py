@@ -1,5 +1,8 @@
 """The record of engineered nets: whole, possible, and what is measured now."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -62,3 +65,10 @@ def test_a_recorded_sensitivity_is_the_one_that_is_measured(record):
     for side, now in zip(("within", "outside"), found, strict=True):
         then = rows[rows.measure == side].value.item()
         assert abs(now.median().item() / then - 1) < 0.02
+
+
+def test_the_notebook_copies_the_protocol_word_by_word():
+    folder = Path(__file__).parents[1] / "notebooks"
+    (path,) = folder.rglob("13_manipulating_neural_space.ipynb")
+    cells = {c["id"]: "".join(c["source"]) for c in json.loads(path.read_text())["cells"]}
+    assert cells["protocol"] == (folder / "drafts/13_protocol.md").read_text().strip()

@@ -28,7 +28,7 @@ ENGINEERING = {
     "seeds": (0, 1, 2, 3, 4),
     "zoo": ("resnet-objects", "vone_resnet-objects", "noise_resnet-objects",
             "adversarial_resnet-objects"),
-    "zoo_seeds": (0, 1, 2),
+    "zoo_seeds": (0, 1, 2, 3, 4),
     "test_seed": 9000,  # of objects.sample(n, "medium"): not one of any training or choice
     "n": {"clean": 1024, "Linf": 256, "corruptions": 256, "sensitivity": 192},
     "epsilons": tuple(k / 255 for k in (0, 0.5, 1, 2, 4)),
