@@ -110,3 +110,30 @@ def test_bad_input_is_refused(planted):
         engineering.Insensitivity(planted, labels, "inner", True, weight=-1, fit=20)
     with pytest.raises(ValueError, match="of 40 images"):
         engineering.Insensitivity(planted, labels, "inner", True, fit=40)
+
+
+def test_a_fit_serves_several_steps_and_the_control_is_random():
+    net = models.load("resnet-objects", 0)
+    test = objects.sample(40, "medium", seed=1)
+    given = dict(layer="stages.1", inside=True, batch_size=4, fit=24)
+    term = engineering.Insensitivity(test.images, test.labels, **given, every=2)
+    torch.manual_seed(0)
+    bases = [(term(net), term._fitted[0])[1] for _ in range(3)]
+    assert bases[0] is bases[1]
+    assert bases[1] is not bases[2]
+    control = engineering.Insensitivity(test.images, test.labels, **given, control=True)
+    torch.manual_seed(0)
+    control(net)
+    random = control._fitted[0]
+    assert random.shape == bases[0].shape
+    torch.testing.assert_close(random.T @ random, torch.eye(random.shape[1]), atol=1e-4, rtol=0)
+    shared = (bases[0].T @ random).square().sum() / random.shape[1]
+    assert shared < 3 * random.shape[1] / random.shape[0]
+    assert control.identity != engineering.Insensitivity(test.images, test.labels,
+                                                         **given).identity  # fmt: skip
+
+
+def test_a_fit_that_never_comes_is_refused(planted):
+    labels = torch.zeros(40, dtype=torch.long)
+    with pytest.raises(ValueError, match="every=0"):
+        engineering.Insensitivity(planted, labels, "inner", True, fit=20, every=0)

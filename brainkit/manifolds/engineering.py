@@ -46,6 +46,12 @@ def sensitivity(
         raise ValueError(f"share={share}: give a share of the variance, above 0, at most 1")
     if len(fit) < 2:
         raise ValueError("fit has 1 image; a subspace needs 2, better hundreds")
+    basis, scale = _subspace(model, layer, fit, share)
+    return _parts(model, layer, images, labels, basis, scale, create_graph)
+
+
+def _subspace(model: nn.Module, layer: str, fit: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Directions (units, k) of the share of variance of answers, and their mean squared length."""
     answers = _one(features.record(model, layer, fit, keep_mode=True), layer).flatten(1)
     centred = answers - answers.mean(0)
     # By the small matrix of products of images: there are far more units than images.
@@ -56,7 +62,14 @@ def sensitivity(
     k = int((values.cumsum(0) < share * values.sum() * (1 - 1e-9)).sum()) + 1
     k = min(k, int((values > 1e-10 * values[0]).sum()))
     basis = (centred.T.double() @ vectors[:, :k] / values[:k].sqrt()).to(answers)  # (units, k)
-    scale = centred.square().sum(1).mean()
+    return basis, centred.square().sum(1).mean()
+
+
+def _parts(
+    model: nn.Module, layer: str, images: Tensor, labels: Tensor, basis: Tensor, scale: Tensor,
+    create_graph: bool,
+) -> tuple[Tensor, Tensor]:
+    """`sensitivity` to changes inside of the directions `basis`, and to the others."""
     given = images if images.requires_grad else images.detach().requires_grad_()
     found = features.record(model, [layer, ""], given, grad=True, keep_mode=True)
     here = _one({n: a for n, a in found.items() if n}, layer)
@@ -71,8 +84,8 @@ def sensitivity(
 class Insensitivity:
     """A term for `fit`: the decision's sensitivity within a layer's manifold, or outside of it.
 
-    The subspace is fitted anew in each step, on images drawn for it, for it moves as the net
-    learns; and the net is as it will be used, its normalisations at their running statistics.
+    The subspace is fitted anew every so many steps, on images drawn for it, for it moves as the
+    net learns; and the net is as it will be used, its normalisations at their running statistics.
 
     Args:
         images, labels: (n, c, h, w) in [0, 1] and (n,), of which each step draws.
@@ -81,8 +94,11 @@ class Insensitivity:
         weight: of this loss beside the net's own.
         batch_size: images of each step whose sensitivity is measured: they cost a second backward
             pass.
-        fit: further images of each step, that the subspace is fitted on.
+        fit: further images, that the subspace is fitted on. With few of them it is too small.
         share: of their variance.
+        every: steps from one fit to the next. (A run that is resumed begins with a fit, and goes
+            on the same only if it was interrupted before one.)
+        control: take a random subspace of the fitted one's size in its place.
 
     The loss is the mean of log(1 + sensitivity), so that the few images that are very sensitive do
     not decide the step. What comes after the layer learns from it; what comes before it hardly
@@ -95,7 +111,8 @@ class Insensitivity:
 
     def __init__(
         self, images: Tensor, labels: Tensor, layer: str, inside: bool, weight: float = 1.0,
-        batch_size: int = 16, fit: int = 192, share: float = 0.95,
+        batch_size: int = 16, fit: int = 192, share: float = 0.95, every: int = 1,
+        control: bool = False,
     ):
         if images.ndim != 4 or labels.shape != images.shape[:1]:
             raise ValueError(f"images {tuple(images.shape)} and labels {tuple(labels.shape)} must "
@@ -105,22 +122,33 @@ class Insensitivity:
                              "1 and 2 or more, together at most as many as there are")  # fmt: skip
         if not 0 <= weight < math.inf:
             raise ValueError(f"weight={weight}: give 0 or more")
+        if every < 1:
+            raise ValueError(f"every={every}: give 1 step or more")
         self.images, self.labels, self.layer, self.inside = images, labels, layer, inside
         self.weight, self.batch_size, self.fit, self.share = weight, batch_size, fit, share
+        self.every, self.control = every, control
+        self._steps, self._fitted = 0, None
 
     @property
     def identity(self) -> str:
         return (f"Insensitivity {self.layer} {self.inside} {self.batch_size} {self.fit} "
-                f"{self.share} {digest([self.images, self.labels])}")  # fmt: skip
+                f"{self.share} {self.every} {self.control} "
+                f"{digest([self.images, self.labels])}")  # fmt: skip
 
     def __call__(self, model: nn.Module) -> Tensor:
         device = next(model.parameters()).device
         drawn = torch.randperm(len(self.images))[: self.batch_size + self.fit]
         here, fit = drawn[: self.batch_size], drawn[self.batch_size :]
         with evaluating(model):
-            parts = sensitivity(model, self.layer, self.images[here].to(device),
-                                self.labels[here].to(device), self.images[fit].to(device),
-                                self.share, create_graph=True)  # fmt: skip
+            if self._steps % self.every == 0:
+                basis, scale = _subspace(model, self.layer, self.images[fit].to(device), self.share)
+                if self.control:
+                    basis = torch.linalg.qr(torch.randn(basis.shape)).Q.to(basis)
+                self._fitted = basis, scale
+            parts = _parts(model, self.layer, self.images[here].to(device),
+                           self.labels[here].to(device), *self._fitted,
+                           create_graph=True)  # fmt: skip
+        self._steps += 1
         return torch.log1p(parts[0] if self.inside else parts[1]).mean()
 
 
