@@ -24,6 +24,11 @@ ENGINEERING = {
         "pixels outside": {"layer": "normalise", "inside": False, "weight": 0.035},
         "front end within": {"layer": "stem", "inside": True, "weight": 0.025},
         "front end outside": {"layer": "stem", "inside": False, "weight": 0.04},
+        # Controls that were added when the results of the others were known.
+        "pixels random within": {"layer": "normalise", "inside": True, "weight": 0.035,
+                                 "control": True},
+        "pixels random outside": {"layer": "normalise", "inside": False, "weight": 0.035,
+                                  "control": True},
     },
     "seeds": (0, 1, 2, 3, 4),
     "zoo": ("resnet-objects", "vone_resnet-objects", "noise_resnet-objects",
