@@ -129,6 +129,9 @@ def test_a_fit_serves_several_steps_and_the_control_is_random():
     torch.testing.assert_close(random.T @ random, torch.eye(random.shape[1]), atol=1e-4, rtol=0)
     shared = (bases[0].T @ random).square().sum() / random.shape[1]
     assert shared < 3 * random.shape[1] / random.shape[0]
+    control(net)  # fitted anew, of another size perhaps, and still the same directions
+    both = min(random.shape[1], control._fitted[0].shape[1])
+    assert torch.equal(control._fitted[0][:, :both], random[:, :both])
     assert control.identity != engineering.Insensitivity(test.images, test.labels,
                                                          **given).identity  # fmt: skip
 

@@ -98,7 +98,8 @@ class Insensitivity:
         share: of their variance.
         every: steps from one fit to the next. (A run that is resumed begins with a fit, and goes
             on the same only if it was interrupted before one.)
-        control: take a random subspace of the fitted one's size in its place.
+        control: take a random subspace of the fitted one's size in its place, drawn once, by
+            torch's seed; as the pictures' own hardly moves, and many draws would span everything.
 
     The loss is the mean of log(1 + sensitivity), so that the few images that are very sensitive do
     not decide the step. What comes after the layer learns from it; what comes before it hardly
@@ -127,7 +128,7 @@ class Insensitivity:
         self.images, self.labels, self.layer, self.inside = images, labels, layer, inside
         self.weight, self.batch_size, self.fit, self.share = weight, batch_size, fit, share
         self.every, self.control = every, control
-        self._steps, self._fitted = 0, None
+        self._steps, self._fitted, self._random = 0, None, None
 
     @property
     def identity(self) -> str:
@@ -143,13 +144,20 @@ class Insensitivity:
             if self._steps % self.every == 0:
                 basis, scale = _subspace(model, self.layer, self.images[fit].to(device), self.share)
                 if self.control:
-                    basis = torch.linalg.qr(torch.randn(basis.shape)).Q.to(basis)
+                    basis = self._random_like(basis)
                 self._fitted = basis, scale
             parts = _parts(model, self.layer, self.images[here].to(device),
                            self.labels[here].to(device), *self._fitted,
                            create_graph=True)  # fmt: skip
         self._steps += 1
         return torch.log1p(parts[0] if self.inside else parts[1]).mean()
+
+    def _random_like(self, basis: Tensor) -> Tensor:
+        if self._random is None:
+            generator = torch.Generator().manual_seed(torch.initial_seed())
+            most = torch.randn(len(basis), min(self.fit, len(basis)), generator=generator)
+            self._random = torch.linalg.qr(most).Q
+        return self._random[:, : basis.shape[1]].to(basis)
 
 
 def _one(found: dict[str, Tensor], layer: str) -> Tensor:
