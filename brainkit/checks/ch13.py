@@ -50,7 +50,7 @@ def parts(answer):
         return np.linalg.norm(x, axis=1, keepdims=True)
 
     found = answer(changes.copy(), basis.copy())
-    if not isinstance(found, tuple | list) or len(found) != 2:
+    if not isinstance(found, tuple | list | np.ndarray) or len(found) != 2:
         raise Misconception("Two results were asked for, the part within and the part outside.",
                             "`return within, outside`")
     within, outside = (tensor(one, name).numpy() for one, name in
