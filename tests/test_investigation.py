@@ -38,8 +38,10 @@ def test_every_question_is_asked_of_every_layer(rows):
         assert changes == {f"{change}, {kind}" for kind in ("fixed", "matched")
                            for change in ("attack", "random signs", "Gaussian", "same class",
                                           "other class", "tangent")}  # fmt: skip
-        parts = set(here[here.question == "C"].measure)
-        assert parts == {f"flipped by {part}" for part in manifolds.measures.PARTS}
+        split = here[(here.question == "C") & (here.change == "attack, matched")]
+        for space, parts in investigation.SPLIT.items():
+            assert set(split[split.subspace == space].measure) == {
+                f"flipped by {part}" for part in ("whole", *parts)}  # fmt: skip
     assert not rows.duplicated([c for c in rows if c not in ("value", "n")]).any()
     assert rows.value.notna().sum() > 0.9 * len(rows)
 

@@ -261,11 +261,16 @@ def lid(X: ArrayLike | Tensor, k: int = 20, reference: ArrayLike | Tensor | None
     count(k, "k", least=2)
     distances, _ = nearest(points, sample, k)
     refuse_twins(distances[:, 0], reference=sample is not None)
-    inverse = -np.log(distances / distances[:, -1:]).mean(1)
-    with np.errstate(divide="ignore"):
-        per_point, whole = 1 / inverse, 1 / inverse.mean()
+    per_point, whole = likelihood(distances)
     shape = (points if sample is None else sample).shape
     return Dimension(whole, "LID by maximum likelihood", *shape, per_point, k=k)
+
+
+def likelihood(distances: np.ndarray) -> tuple[np.ndarray, float]:
+    """`lid` from distances (points, k), rising: of each point, and their harmonic mean."""
+    inverse = -np.log(distances / distances[:, -1:]).mean(1)
+    with np.errstate(divide="ignore"):
+        return 1 / inverse, 1 / inverse.mean()
 
 
 def _sample(X, reference) -> tuple[np.ndarray, np.ndarray | None]:

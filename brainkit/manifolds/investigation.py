@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,9 @@ from torch import Tensor, nn
 
 from brainkit import attacks, data, models, objects
 from brainkit.attacks.gradient import evaluating
-from brainkit.manifolds.dimension import lid
-from brainkit.manifolds.distances import knn_distance, mahalanobis
+from brainkit.manifolds._points import nearest
+from brainkit.manifolds.dimension import likelihood
+from brainkit.manifolds.distances import mahalanobis
 from brainkit.manifolds.measures import (
     PARTS,
     auroc,
@@ -32,6 +34,7 @@ from brainkit.manifolds.measures import (
 from brainkit.manifolds.subspaces import Subspace, fit_subspace, random_subspace
 from brainkit.manifolds.tails import Tail, displacement, main_layers, responses
 from brainkit.models import vonenet
+from brainkit.models._folded import fold
 
 __all__ = ["PROTOCOL", "investigate"]
 
@@ -51,6 +54,10 @@ PROTOCOL = {
     "neighbours": 50, "local_size": 10,  # of the local subspaces
     "k": 20,  # neighbours for distance and local dimension
 }  # fmt: skip
+# Into which parts a displacement is split in which subspaces, for "cause".
+FULL = tuple(part for part in PARTS if part.endswith("full length"))
+SPLIT = {"95%": PARTS[1:5] + FULL[2:], "random": PARTS[1:5] + FULL[2:], "class means": FULL,
+         "80%": FULL[:2], "99%": FULL[:2]}  # fmt: skip
 COLUMNS = ["net", "seed", "layer", "question", "subspace", "size", "measure", "change", "value",
            "n"]  # fmt: skip
 
@@ -143,7 +150,7 @@ def investigate(name: str, seed: int, layers: list[str] | None = None, progress:
 
     Raises data.AssetError where CIFAR-10 is needed and cannot be had.
     """
-    net, kind = models.load(name, seed).eval(), name.rpartition("-")[2]
+    net, kind = fold(models.load(name, seed)), name.rpartition("-")[2]
     seen = _images(kind)
     rows: list[tuple] = []
     with evaluating(net):
@@ -255,27 +262,31 @@ class _Layer:
     def _local(self) -> dict[str, Tensor]:
         """Energy in the subspace of each clean point's own neighbourhood."""
         near = torch.cdist(self.clean, self.fitted).topk(PROTOCOL["neighbours"], largest=False)[1]
-        around = self.fitted[near]  # (n, neighbours, units)
-        around = around - around.mean(1, keepdim=True)
-        _, _, v = torch.linalg.svd(around, full_matrices=False)
-        bases = v[:, : PROTOCOL["local_size"]].transpose(1, 2)
+        around = self.fitted[near].double()  # (n, neighbours, units)
+        around -= around.mean(1, keepdim=True)
+        # Principal directions from the neighbours' products, of which there are few.
+        values, vectors = torch.linalg.eigh(around @ around.transpose(1, 2))
+        last = slice(-PROTOCOL["local_size"], None)
+        scores = vectors[:, :, last] / values[:, None, last].sqrt()  # (n, neighbours, k)
+        bases = torch.einsum("nbu,nbk->nuk", around, scores).float()
         return {change: tangent_energy(moved, bases[at])
                 for change, (moved, at) in self.moved.items()}  # fmt: skip
 
     def position(self) -> Iterator[tuple]:
         """B: how well scores of unusualness tell changed points from held-out clean ones."""
         space, k = self.spaces["95%"], PROTOCOL["k"]
-        near = mahalanobis(self.fitted, self.seen.fit[1])
+        near, fitted = mahalanobis(self.fitted, self.seen.fit[1]), _np(self.fitted)
         logits = Tail(self.net, self.layer, self.images)
 
         def scores(points: Tensor, labels: Tensor) -> dict[str, np.ndarray]:
             with torch.no_grad(), vonenet.fixed_noise(0):
                 said = logits(points).argmax(1)
             far = torch.from_numpy(near.distance(points))
+            distances, _ = nearest(_np(points), fitted, k)
             return {
                 "residual": space.residual(points),
-                "distance to neighbours": knn_distance(points, self.fitted, k),
-                "local dimension": lid(points, k, self.fitted).per_point,
+                "distance to neighbours": distances[:, -1],
+                "local dimension": likelihood(distances)[0],
                 "Mahalanobis, true class": far.gather(1, labels[:, None])[:, 0],
                 "Mahalanobis, named class": far.gather(1, said[:, None])[:, 0],
             }
@@ -294,20 +305,25 @@ class _Layer:
     def cause(self) -> Iterator[tuple]:
         """C: which part of the displacement flips the decision."""
         tail = Tail(self.net, self.layer, self.images)
-        for change in ("attack, fixed", "attack, matched", "other class, matched"):
+        asked = [("attack, fixed", SPLIT), ("attack, matched", SPLIT),
+                 ("other class, matched", {"95%": PARTS[1:5]})]  # fmt: skip
+        for change, split in asked:
             if change not in self.moved:
                 continue
             moved, at = self.moved[change]
             points = taken(self.single, at)
             flipped = None
-            for name, space in self.spaces.items():
-                flipped = cause(tail, points, self.labels[at], moved, space, self.seed, flipped)
-                counted = ~flipped["clean"]
-                for part in PARTS:
-                    wrong = flipped[part]
-                    share = wrong[counted].double().mean().item() if counted.any() else np.nan
-                    yield ("C", name, space.size, f"flipped by {part}", change, share,
-                           int(counted.sum()))  # fmt: skip
+            with vonenet.kept_noise():
+                for name, parts in split.items():
+                    space = self.spaces[name]
+                    flipped = cause(tail, points, self.labels[at], moved, space, self.seed,
+                                    flipped, parts)  # fmt: skip
+                    counted = ~flipped["clean"]
+                    for part in ("whole", *parts):
+                        wrong = flipped[part]
+                        share = wrong[counted].double().mean().item() if counted.any() else np.nan
+                        yield ("C", name, space.size, f"flipped by {part}", change, share,
+                               int(counted.sum()))  # fmt: skip
 
     def search(self) -> Iterator[tuple]:
         """D: the smallest flip found, free and confined, as a share of the response's length."""
@@ -315,13 +331,12 @@ class _Layer:
         at = torch.arange(min(PROTOCOL["search"], len(self.labels)))
         points, labels = taken(self.single, at), self.labels[at]
         length = (self.clean[at] - _t(self.full.mean)).norm(dim=1)
-        free = smallest_flip(tail, points, labels)
-        yield "D", "", self.units, "smallest flip", "free", *_middle(free / length, free > 0)
-        for name in ("95%", "class means", "random"):
-            space = self.spaces[name]
-            for inside in (True, False):
+        with vonenet.kept_noise():
+            free = smallest_flip(tail, points, labels)
+            yield "D", "", self.units, "smallest flip", "free", *_middle(free / length, free > 0)
+            for name, inside in product(("95%", "class means", "random"), (True, False)):
+                space, where = self.spaces[name], "within" if inside else "outside"
                 found = smallest_flip(tail, points, labels, space, inside)
-                where = "within" if inside else "outside"
                 yield ("D", name, space.size, "smallest flip", where,
                        *_middle(found / length, free > 0))  # fmt: skip
                 yield ("D", name, space.size, "times the free one", where,

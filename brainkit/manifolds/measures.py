@@ -13,12 +13,14 @@ Gimpel 2017 (late components), Ma et al. 2018 (local dimension) and Lee et al. 2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from brainkit.attacks.gradient import is_stochastic, margin
+from brainkit.attacks.gradient import margin
 from brainkit.manifolds.tails import Tail
 from brainkit.models.vonenet import fixed_noise, silent_part_once
 
@@ -95,7 +97,7 @@ PARTS = (
 
 def cause(
     tail: Tail, points: Tensor, labels: Tensor, changes: Tensor, subspace, seed: int = 0,
-    known: dict[str, Tensor] | None = None,
+    known: dict[str, Tensor] | None = None, parts: Sequence[str] = PARTS,
 ) -> dict[str, Tensor]:
     """Which part of a displacement flips the decision, when the rest of the net sees it alone.
 
@@ -108,9 +110,10 @@ def cause(
         subspace: a `Subspace` of the layer.
         known: what this returned of the same changes and another subspace: "clean" and "whole"
             are taken from it.
+        parts: which of `PARTS` are asked for; the whole always is.
 
     Returns:
-        For each of `PARTS`, (n,) booleans: no longer named right. "clean" is among them: what was
+        For each of the parts, (n,) booleans: no longer named right. "clean" is among them: what was
         wrong without any change, and belongs into no rate.
     """
     points = points if points.ndim == 3 else points[None]
@@ -121,7 +124,7 @@ def cause(
     inside = _tensor(subspace.within(noise), changes)
     beyond = noise - inside
     whole = changes.norm(dim=1, keepdim=True)
-    parts = {
+    each = {
         "whole": changes, "within": within, "outside": outside,
         "within, full length": _long(within, whole),
         "outside, full length": _long(outside, whole),
@@ -135,9 +138,10 @@ def cause(
     def wrong(change) -> Tensor:
         return margin(_logits(tail, points, change), labels) >= 0
 
-    parts = {"clean": torch.zeros_like(changes), **{name: parts[name] for name in PARTS}}
+    each["clean"] = torch.zeros_like(changes)
     found = {name: known[name] for name in ("clean", "whole")} if known else {}
-    return {name: found[name] if name in found else wrong(part) for name, part in parts.items()}
+    names = dict.fromkeys(("clean", "whole", *parts))
+    return {name: found[name] if name in found else wrong(each[name]) for name in names}
 
 
 def smallest_flip(
@@ -162,10 +166,7 @@ def smallest_flip(
     points = points if points.ndim == 3 else points[None]
     total = torch.zeros_like(points[0])
     found = torch.full((len(labels),), torch.inf, dtype=points.dtype)
-    # Images that are flipped are left out of further steps; but where noise is drawn in the tail
-    # all stay, or each of the others would meet another draw.
-    left = torch.arange(len(labels))
-    chance = is_stochastic(tail, points[0])
+    left = torch.arange(len(labels))  # images that are flipped are left out of further steps
 
     def confined(gradient: Tensor) -> Tensor:
         if subspace is None:
@@ -175,7 +176,8 @@ def smallest_flip(
 
     for step in range(steps + 1):
         change = total[left].requires_grad_()
-        lack = margin(_logits(tail, taken(points, left), change), labels[left])  # > 0: flipped
+        logits = _logits(tail, taken(points, left), change, left, len(labels))
+        lack = margin(logits, labels[left])  # > 0: flipped
         done = (lack >= 0) & found[left].isinf()
         found[left[done]] = total[left[done]].norm(dim=1)
         done = found[left].isfinite()
@@ -187,8 +189,7 @@ def smallest_flip(
         # From where it is: just past the border that the linear guess sees.
         move = overshoot * (-lack.detach()[:, None] + 1e-4) / square * direction
         total[left] += torch.where(done[:, None], 0, move)
-        if not chance:
-            left = left[~done]
+        left = left[~done]
     return found
 
 
@@ -218,7 +219,8 @@ def taken(points: Tensor, at: Tensor) -> Tensor:
     return points[:, at]
 
 
-def _logits(tail: Tail, points: Tensor, change: Tensor) -> Tensor:
+def _logits(tail: Tail, points: Tensor, change: Tensor, places: Tensor | None = None, of: int = 0
+            ) -> Tensor:  # fmt: skip
     """Mean logits (n, classes) over draws; noise in the tail itself is the same at each call."""
     logits, shape = 0, (len(change), *getattr(tail, "shape", change.shape[1:]))
     # Before the noise all draws are one, an expanded tensor: what follows is computed but once.
@@ -226,7 +228,7 @@ def _logits(tail: Tail, points: Tensor, change: Tensor) -> Tensor:
     with silent_part_once(tail):
         state = (points[0] + change).reshape(shape) if same else None
         for draw, clean in enumerate(points):
-            with fixed_noise(draw):
+            with fixed_noise(draw, places, of):
                 here = state if same else (clean + change).reshape(shape)
                 logits = logits + tail(here) / len(points)
     return logits

@@ -9,126 +9,27 @@ two filters of a quadrature pair read the same colour, and `seed` alone decides 
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from brainkit.models._silent import once_before
+from brainkit.models._noise import (
+    Noise,
+    draws,
+    fixed_noise,
+    kept_noise,
+    noise,
+    silent_part_once,
+)
 from brainkit.models.gabors import gabor
 from brainkit.models.v1_neurons import gabor_parameters
 
-__all__ = ["Noise", "VOneBlock", "VOneNet", "draws", "fixed_noise", "gabor_parameters", "noise",
-           "silent_part_once"]  # fmt: skip
-
-# --- Noise ---------------------------------------------------------------------------------------
-
-_fixed: list[int] = []  # seeds of the `fixed_noise` blocks that are open, the innermost last
-
-
-class Noise(nn.Module):
-    """V1's noise on rates (b, ...) of 0 or more; on in training and in eval mode.
-
-    Args:
-        mode: "neuronal": variance equal to the mean, in spikes of a counting window, then
-            rectified; "gaussian": the same standard deviation for all, rectified; None: nothing.
-        scale: neuronal: spikes for one unit of rate; gaussian: the standard deviation.
-        level: neuronal: spikes where the rate is 0.
-
-    Source: Dapello et al. 2020; scale and level are its authors' defaults.
-    """
-
-    def __init__(self, mode: str | None = "neuronal", scale: float = 0.35, level: float = 0.07):
-        super().__init__()
-        self.mode, self.scale, self.level = _known(mode), scale, level
-
-    def forward(self, rates: Tensor) -> Tensor:
-        if self.mode is None:
-            return rates
-        field = self._field(rates)
-        if self.mode == "gaussian":
-            return (rates + self.scale * field).relu()
-        mean = self.scale * rates + self.level
-        spikes = mean + field * torch.sqrt(mean.relu() + 1e-4)
-        return ((spikes - self.level) / self.scale).relu()
-
-    def _field(self, like: Tensor) -> Tensor:
-        if not _fixed:
-            return torch.randn_like(like)
-        generator = torch.Generator(like.device).manual_seed(_fixed[-1])
-        return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
-
-    def extra_repr(self) -> str:
-        return f"mode={self.mode!r}, scale={self.scale}, level={self.level}"
-
-
-@contextlib.contextmanager
-def fixed_noise(seed: int = 0) -> Iterator[None]:
-    """Within it every `Noise` adds the same noise in each pass over a batch of one shape.
-
-    So a stochastic net is a function, and the gradient of one draw is exact. Nests.
-    """
-    _fixed.append(int(seed))
-    try:
-        yield
-    finally:
-        _fixed.pop()
-
-
-@contextlib.contextmanager
-def noise(model: nn.Module, mode: str | None) -> Iterator[None]:
-    """Within it every `Noise` of `model` is of this mode: "neuronal", "gaussian" or None.
-
-    Raises ValueError for a model without noise to switch, or an unknown mode.
-    """
-    layers = [module for module in model.modules() if isinstance(module, Noise)]
-    if not layers:
-        raise ValueError(f"{type(model).__name__} has no Noise layer, so nothing to switch")
-    before = [layer.mode for layer in layers]
-    try:
-        for layer in layers:
-            layer.mode = _known(mode)
-        yield
-    finally:
-        for layer, mode_before in zip(layers, before, strict=True):
-            layer.mode = mode_before
-
-
-@torch.no_grad()
-def draws(model: nn.Module, images: Tensor, n: int, seed: int = 0) -> Tensor:
-    """A stochastic net's answers to the same images under n draws of noise: (n, b, classes).
-
-    Their mean is what is judged of such a net: one draw's accuracy is itself noise. Draw k is
-    that of `fixed_noise` with a seed made from `seed` and k.
-    """
-    if n < 1:
-        raise ValueError(f"n={n}: give 1 draw or more")
-    answers = []
-    with silent_part_once(model):
-        for k in range(n):
-            with fixed_noise(seed * 1_000_003 + k):
-                answers.append(model(images))
-    return torch.stack(answers)
-
-
-def silent_part_once(model: nn.Module) -> contextlib.AbstractContextManager[None]:
-    """Within it, what comes before the noise is computed once for several draws of the same images.
-
-    In eval mode, and for the same tensor given again: n draws of a small VOneNet take half the
-    time of n passes. Do not change the weights within.
-    """
-    return once_before(model, Noise)
-
-
-def _known(mode: str | None) -> str | None:
-    if mode not in ("neuronal", "gaussian", None):
-        raise ValueError(f'noise={mode!r}: choose "neuronal", "gaussian" or None')
-    return mode
-
+__all__ = ["Noise", "VOneBlock", "VOneNet", "draws", "fixed_noise", "gabor_parameters",
+           "kept_noise", "noise", "silent_part_once"]  # fmt: skip
 
 # --- The block -----------------------------------------------------------------------------------
 
