@@ -19,7 +19,7 @@ from brainkit import attacks, data, models, objects
 from brainkit.attacks.gradient import evaluating
 from brainkit.manifolds._points import nearest
 from brainkit.manifolds.dimension import likelihood
-from brainkit.manifolds.distances import mahalanobis
+from brainkit.manifolds.distances import Mahalanobis, mahalanobis
 from brainkit.manifolds.measures import (
     PARTS,
     auroc,
@@ -72,6 +72,7 @@ class _Images:
 
     def __init__(self, kind: str):
         n = {part: PROTOCOL[part] for part in ("fit", "held out", "probes")}
+        self.fits = []  # of the pixels' responses, the last two that were met
         self.tangents = None  # (n, t, pixels): of objects, bases of the true tangent spaces
         if kind == "objects":
             seeds = PROTOCOL["objects_seeds"]
@@ -213,6 +214,21 @@ def _pushed(net: nn.Module, layers: list[str], images: Tensor, true: Tensor, dra
     return {layer: torch.stack(parts, 1) for layer, parts in pushed.items()}
 
 
+def _fits(fitted: Tensor, seen: _Images, first: bool) -> tuple[Subspace, Mahalanobis]:
+    """Of clean responses the subspace and the classes; the first layer's, pixels, are kept.
+
+    There they are the same for all nets that normalise alike.
+    """
+    if first:
+        for responses_then, found in seen.fits:
+            if torch.equal(responses_then, fitted):
+                return found
+    found = fit_subspace(fitted), mahalanobis(fitted, seen.fit[1])
+    if first:
+        seen.fits = [*seen.fits[-1:], (fitted, found)]
+    return found
+
+
 class _Layer:
     """One layer's clean responses, its subspaces, and how each change moves it."""
 
@@ -222,7 +238,7 @@ class _Layer:
         self.held, self.held_labels = held
         self.single, self.moved, self.seed = single, moved, seed
         self.units = clean.shape[1]
-        self.full = fit_subspace(fitted)
+        self.full, self.classes = _fits(fitted, seen, first=layer == main_layers(net)[0])
         self.spaces: dict[str, Subspace] = {f"{share:.0%}": self.full.keep(share)
                                             for share in PROTOCOL["shares"]}  # fmt: skip
         means = torch.stack([fitted[seen.fit[1] == c].mean(0) for c in seen.fit[1].unique()])
@@ -275,7 +291,7 @@ class _Layer:
     def position(self) -> Iterator[tuple]:
         """B: how well scores of unusualness tell changed points from held-out clean ones."""
         space, k = self.spaces["95%"], PROTOCOL["k"]
-        near, fitted = mahalanobis(self.fitted, self.seen.fit[1]), _np(self.fitted)
+        near, fitted = self.classes, _np(self.fitted)
         logits = Tail(self.net, self.layer, self.images)
 
         def scores(points: Tensor, labels: Tensor) -> dict[str, np.ndarray]:
