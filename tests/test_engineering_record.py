@@ -71,4 +71,4 @@ def test_the_notebook_copies_the_protocol_word_by_word():
     folder = Path(__file__).parents[1] / "notebooks"
     (path,) = folder.rglob("13_manipulating_neural_space.ipynb")
     cells = {c["id"]: "".join(c["source"]) for c in json.loads(path.read_text())["cells"]}
-    assert cells["protocol"] == (folder / "drafts/13_protocol.md").read_text().strip()
+    assert cells["protocol"] == (folder / "protocols/13_protocol.md").read_text().strip()

@@ -221,7 +221,7 @@ def test_photographs_have_their_own_five():
 
 
 def test_the_hypotheses_are_those_that_were_written_down():
-    text = (Path(__file__).parents[1] / "notebooks/drafts/14_hypotheses.md").read_text()
+    text = (Path(__file__).parents[1] / "notebooks/protocols/14_hypotheses.md").read_text()
     written = re.findall(r"^- \*\*([A-E]\d)\*\*", text, re.M)
     assert [h.id for h in hypotheses.HYPOTHESES] == written
 

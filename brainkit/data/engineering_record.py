@@ -11,7 +11,7 @@ __all__ = ["ENGINEERING", "engineering"]
 RECORD = Path(__file__).parents[1] / "records" / "engineering.csv"
 
 # How the record was made: change a number here, and the record has to be made again. The weights
-# come from pilots on seed 50, tested on images of seed 2000 (notebooks/drafts/13_protocol.md).
+# come from pilots on seed 50, tested on images of seed 2000 (notebooks/protocols/13_protocol.md).
 ENGINEERING = {
     # The zoo's recipe for resnet-objects, with half of its images and half of its epochs.
     "train": {"n": 8192, "variation": "medium", "seed": 1000},

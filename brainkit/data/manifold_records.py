@@ -38,14 +38,10 @@ def investigation() -> pd.DataFrame:
         measure, change, value, n, as `manifolds.investigation.investigate` returns them and
         explains them. A value is NaN where it is not defined (an index without a scale).
 
-    Raises
-    ------
-    FileNotFoundError
-        While there is no table.
-
     Notes
     -----
-    Not shipped yet, for not every net has been measured; `make investigation` makes it.
+    All nets of the zoo that the course compares: 19 families with five seeds for objects, 6 with
+    three for CIFAR-10. `make investigation` made it, and makes it again.
     """
     return _record("investigation")
 

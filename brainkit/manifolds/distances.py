@@ -84,19 +84,17 @@ class Mahalanobis:
         # covariance of the units is never made, and there may be more units than points.
         within = (1 - self.shrinkage) * self.variances + self.shrinkage * self.sphere
         middle = self.means.mean(0)
-        inside, outside = self._parts(points - middle)
-        mean_inside, mean_outside = self._parts(self.means - middle)
+        points, means = points - middle, self.means - middle
+        inside, means_inside = points @ self.directions, means @ self.directions
         outer = self.shrinkage * self.sphere
-        squared = np.empty((len(points), len(self.means)))
-        for c in range(len(self.means)):
-            squared[:, c] = ((inside - mean_inside[c]) ** 2 / within).sum(1)
+        squared = np.empty((len(points), len(means)))
+        for c, (mean, mean_inside) in enumerate(zip(means, means_inside, strict=True)):
+            part = (inside - mean_inside) ** 2
+            squared[:, c] = (part / within).sum(1)
             if outer:
-                squared[:, c] += ((outside - mean_outside[c]) ** 2).sum(1) / outer
+                rest = ((points - mean) ** 2).sum(1) - part.sum(1)
+                squared[:, c] += rest.clip(0) / outer
         return np.sqrt(squared)
-
-    def _parts(self, changes):
-        inside = changes @ self.directions
-        return inside, changes - inside @ self.directions.T
 
 
 def mahalanobis(X: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> Mahalanobis:

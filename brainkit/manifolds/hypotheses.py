@@ -1,6 +1,6 @@
 """The hypotheses of chapter 14 as code, applied to the table of `data.investigation`.
 
-Their words are those of notebooks/drafts/14_hypotheses.md, written before the results. Where the
+Their words are those of notebooks/protocols/14_hypotheses.md, written before the results. Where the
 words leave a choice (which attack, which natural step, whose length), every choice is a *reading*,
 and a hypothesis has a verdict other than open only if all readings give it.
 """

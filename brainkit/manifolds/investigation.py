@@ -257,11 +257,16 @@ class _Layer:
 
     def direction(self) -> Iterator[tuple]:
         """A: the share of each change's energy inside."""
-        spaces = [(name, space) for name, space in self.spaces.items()]
-        spaces += [("leading", self.full.keep(k)) for k in PROTOCOL["sizes"]
-                   if k < self.full.size]  # fmt: skip
+        leading = [k for k in PROTOCOL["sizes"] if k < self.full.size]
+        lengths = {c: self.full.keep(leading[-1]).coordinates(m).square().cumsum(1).numpy()
+                   / m.square().sum(1, keepdim=True).numpy()
+                   for c, (m, _) in self.moved.items()}  # fmt: skip
+        spaces = list(self.spaces.items()) + [("leading", self.full.keep(k)) for k in leading]
         for name, space in spaces:
-            inside = {c: np.asarray(space.energy(m)) for c, (m, _) in self.moved.items()}
+            if name == "leading":
+                inside = {c: length[:, space.size - 1] for c, length in lengths.items()}
+            else:
+                inside = {c: np.asarray(space.energy(m)) for c, (m, _) in self.moved.items()}
             for change, share in inside.items():
                 yield "A", name, space.size, "energy", change, _mean(share), len(share)
             for kind in ("fixed", "matched"):
@@ -284,7 +289,7 @@ class _Layer:
         values, vectors = torch.linalg.eigh(around @ around.transpose(1, 2))
         last = slice(-PROTOCOL["local_size"], None)
         scores = vectors[:, :, last] / values[:, None, last].sqrt()  # (n, neighbours, k)
-        bases = torch.einsum("nbu,nbk->nuk", around, scores).float()
+        bases = around.float().transpose(1, 2) @ scores.float()  # (n, units, k)
         return {change: tangent_energy(moved, bases[at])
                 for change, (moved, at) in self.moved.items()}  # fmt: skip
 

@@ -1,7 +1,7 @@
 """From one number a seed to a verdict: borne out, contradicted, or open.
 
-The rules were written down before the results (notebooks/drafts/14_hypotheses.md): the seed is the
-unit, intervals are Student's, p values are corrected over layers by Benjamini and Hochberg.
+The rules were written down before the results (notebooks/protocols/14_hypotheses.md): the seed is
+the unit, intervals are Student's, p values are corrected over layers by Benjamini and Hochberg.
 """
 
 from __future__ import annotations
