@@ -1,9 +1,10 @@
-"""The recorded geometry of the zoo: whole, possible, of the shipped nets, and this code's."""
+"""The recorded manifolds of the zoo, chapters 12 and 14: whole, possible, and this code's."""
 
 import numpy as np
 import pytest
 
 from brainkit import data, manifolds, models
+from brainkit.manifolds import investigation
 from brainkit.manifolds.survey import survey
 
 KINDS = [("objects", 19, 5), ("cifar10", 6, 3)]
@@ -66,3 +67,73 @@ def test_a_layer_measured_again_gives_the_recorded_numbers(record):
     assert set(now.index) == set(then.index)
     # Sums in another order on another processor; a picture on a border may fall to either side.
     np.testing.assert_allclose(now[then.index], then, rtol=0.02, atol=0.005)
+
+
+# --- Chapter 14: the investigation ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def investigated():
+    return data.investigation()
+
+
+@pytest.mark.parametrize(("kind", "families", "seeds"), KINDS)
+def test_all_families_were_investigated_in_all_seeds(investigated, kind, families, seeds):
+    found = investigated[investigated.net.str.endswith(kind)].groupby("net").seed.unique()
+    assert sorted(found.index) == due(kind)
+    assert len(found) == families
+    assert all(sorted(each) == list(range(seeds)) for each in found)
+
+
+@pytest.mark.parametrize("kind", ["objects", "cifar10"])
+def test_every_net_was_asked_everything(investigated, kind):
+    questions = {"layer", *("ABCDE" if kind == "objects" else "ABCD")}
+    changes = {f"{change}, {size}" for size in ("fixed", "matched") for change in (
+        "attack", "random signs", "Gaussian", "same class", "other class",
+        *(["tangent"] if kind == "objects" else []))}  # fmt: skip
+    split = {(space, f"flipped by {part}") for space, parts in investigation.SPLIT.items()
+             for part in ("whole", *parts)}  # fmt: skip
+    here = investigated[investigated.net.str.endswith(kind)]
+    assert not here.duplicated([c for c in here if c not in ("value", "n")]).any()
+    for (name, seed), rows in here.groupby(["net", "seed"]):
+        assert list(dict.fromkeys(rows.layer)) == manifolds.main_layers(models.load(name, seed))
+        for _, layer in rows.groupby("layer"):
+            assert set(layer.question) == questions
+            assert set(layer[layer.question == "A"].change) == changes
+            parts = layer[(layer.question == "C") & (layer.change == "attack, matched")]
+            assert set(zip(parts.subspace, parts.measure, strict=True)) == split
+
+
+def test_investigated_numbers_are_possible(investigated):
+    at = investigated.set_index("measure").value
+    for measure in ("energy", "energy of held-out"):
+        assert at[measure].between(0, 1 + 1e-4).all()
+    assert at[at.index.str.startswith("AUROC")].between(0, 1).all()
+    flipped = at[at.index.str.startswith("flipped")]
+    assert flipped.between(0, 1).all()
+    assert (at["smallest flip"] > 0).all()
+    # Only an index may lack its scale.
+    assert set(at.index[at.isna()]) <= {"index, same class", "index, other class"}
+
+
+def test_a_net_investigated_again_gives_the_recorded_numbers(investigated, monkeypatch):
+    """The fixed attack in the layer with the fewest units, without the tangents that take long."""
+    monkeypatch.setattr(investigation.objects, "tangents", lambda of: of.images[:, None])
+    monkeypatch.setattr(investigation, "_images", _untouched)
+    for name, value in (("radii", (1 / 255,)), ("search", 2)):
+        monkeypatch.setitem(investigation.PROTOCOL, name, value)
+    net, layer = ("resnet-objects", 1), "pool"
+    keys = ["question", "subspace", "size", "measure", "change"]
+    now = investigation.investigate(*net, layers=[layer]).set_index(keys).value
+    then = investigated[(investigated.net == net[0]) & (investigated.seed == net[1])
+                        & (investigated.layer == layer)].set_index(keys).value  # fmt: skip
+    fixed = [key for key in now.index if key[0] in "ABC" and key[-1].endswith("fixed")]
+    assert len(fixed) > 100
+    # Sums in another order on another processor; a picture on a border may fall to either side.
+    np.testing.assert_allclose(now[fixed], then[fixed], rtol=0.02, atol=0.01)
+
+
+def _untouched(kind):
+    seen = investigation._Images(kind)
+    seen.tangents = None
+    return seen

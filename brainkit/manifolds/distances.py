@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import solve_triangular
 from torch import Tensor
 
-from brainkit.manifolds._points import count, float64, nearest, numbers_of, principal
+from brainkit.manifolds._points import count, float64, nearest, numbers_of
 
 __all__ = ["Mahalanobis", "knn_distance", "mahalanobis"]
 
@@ -52,23 +53,25 @@ class Mahalanobis:
 
     classes : (c,) the labels, in the order of the columns of `distance`.
     means : (c, units)
-    directions, variances : (units, r), (r,)
-        Of the pooled covariance within classes (divisor n), before it is shrunk.
     shrinkage : float
         Weight of the sphere, in [0, 1]: Ledoit and Wolf's.
     sphere : float
         Its variance in every direction, the mean over units.
     n : int
         Points that it was fitted on.
+    centred : (n, units) or None
+        Those points about their class's mean, where there are more units than points.
+    root : (n, n) or (units, units)
+        Lower triangular; of the points' products and the sphere, or of the shrunk covariance.
     """
 
     classes: np.ndarray
     means: np.ndarray
-    directions: np.ndarray
-    variances: np.ndarray
     shrinkage: float
     sphere: float
     n: int
+    centred: np.ndarray | None
+    root: np.ndarray
 
     def distance(self, points: ArrayLike | Tensor) -> np.ndarray:
         """Distances (n, c), in standard deviations, of points (n, units) to each class's mean.
@@ -80,21 +83,20 @@ class Mahalanobis:
         if points.shape[1] != self.means.shape[1]:
             raise ValueError(f"points have {points.shape[1]} units; the classes were fitted on "
                              f"{self.means.shape[1]}")  # fmt: skip
-        # Within the directions by their variance, outside of them by the sphere's alone: the
-        # covariance of the units is never made, and there may be more units than points.
-        within = (1 - self.shrinkage) * self.variances + self.shrinkage * self.sphere
         middle = self.means.mean(0)
         points, means = points - middle, self.means - middle
-        inside, means_inside = points @ self.directions, means @ self.directions
-        outer = self.shrinkage * self.sphere
+        # With more units than points their covariance is never made: the inverse of
+        # outer + C'C w is (1 - C' (outer / w + C C')^-1 C) / outer (Woodbury).
+        dual, outer = self.centred is not None, self.shrinkage * self.sphere
+        seen, seen_means = ((x @ self.centred.T if dual else x) for x in (points, means))
         squared = np.empty((len(points), len(means)))
-        for c, (mean, mean_inside) in enumerate(zip(means, means_inside, strict=True)):
-            part = (inside - mean_inside) ** 2
-            squared[:, c] = (part / within).sum(1)
-            if outer:
-                rest = ((points - mean) ** 2).sum(1) - part.sum(1)
-                squared[:, c] += rest.clip(0) / outer
-        return np.sqrt(squared)
+        for c in range(len(means)):
+            solved = solve_triangular(self.root, (seen - seen_means[c]).T, lower=True,
+                                      check_finite=False)  # fmt: skip
+            squared[:, c] = (solved**2).sum(0)
+            if dual:
+                squared[:, c] = (((points - means[c]) ** 2).sum(1) - squared[:, c]) / outer
+        return np.sqrt(squared.clip(0))
 
 
 def mahalanobis(X: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> Mahalanobis:
@@ -141,21 +143,32 @@ def mahalanobis(X: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> Mahalanobi
     if np.abs(centred).max() <= 8 * np.finfo(float).eps * np.abs(x).max():
         raise ValueError("the points of every class are all the same: there is no covariance")
     n, units = x.shape
-    directions, variances = principal(centred)
-    variances = variances * (n - 1) / n
-    shrinkage = _ledoit_wolf(centred, variances)
-    sphere = variances.sum() / units
-    if len(variances) < units and shrinkage < 1e-10:
-        raise ValueError(f"the covariance of {units} units has rank {len(variances)}, and the "
-                         "shrinkage is 0; leave out units that never vary")  # fmt: skip
-    return Mahalanobis(classes, means, directions, variances, shrinkage, sphere, n)
+    dual = n < units
+    products = centred @ centred.T if dual else centred.T @ centred
+    sphere = products.trace() / n / units
+    shrinkage = _ledoit_wolf(centred, products / n)
+    try:
+        if dual and shrinkage < 1e-10:
+            raise np.linalg.LinAlgError
+        scale = max(1 - shrinkage, 1e-12)  # all sphere: the points no longer count
+        if dual:
+            root = np.linalg.cholesky(products + n * shrinkage * sphere / scale * np.eye(n))
+        else:
+            root = np.linalg.cholesky((1 - shrinkage) * products / n
+                                      + shrinkage * sphere * np.eye(units))  # fmt: skip
+            if root.diagonal().min() ** 2 < 1e-14 * sphere:
+                raise np.linalg.LinAlgError
+    except np.linalg.LinAlgError:
+        raise ValueError(f"the covariance of {units} units cannot be inverted, and the shrinkage "
+                         f"is {shrinkage:.0e}; leave out units that never vary") from None
+    return Mahalanobis(classes, means, shrinkage, sphere, n, centred if dual else None, root)
 
 
-def _ledoit_wolf(centred: np.ndarray, variances: np.ndarray) -> float:
-    """Ledoit and Wolf 2004, equations 14 and 15, by lengths alone: rotations change nothing."""
+def _ledoit_wolf(centred: np.ndarray, products: np.ndarray) -> float:
+    """Ledoit and Wolf 2004, equations 14 and 15, of (n, units) and their products over n."""
     n, units = centred.shape
-    squares = (variances**2).sum()
-    spread = squares - variances.sum() ** 2 / units  # from the sphere, d^2
+    squares = (products**2).sum()
+    spread = squares - products.trace() ** 2 / units  # from the sphere, d^2
     fourth = (np.einsum("ij,ij->i", centred, centred) ** 2).mean()
     noise = (fourth - squares) / n  # of the sample covariance, b^2
     return float(np.clip(noise / spread, 0, 1)) if spread > 0 else 1.0
