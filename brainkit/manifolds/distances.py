@@ -88,14 +88,14 @@ class Mahalanobis:
         # With more units than points their covariance is never made: the inverse of
         # outer + C'C w is (1 - C' (outer / w + C C')^-1 C) / outer (Woodbury).
         dual, outer = self.centred is not None, self.shrinkage * self.sphere
-        seen, seen_means = ((x @ self.centred.T if dual else x) for x in (points, means))
+        both = np.concatenate([points, means])
+        seen = both @ self.centred.T if dual else both
+        solved = solve_triangular(self.root, seen.T, lower=True, check_finite=False).T
         squared = np.empty((len(points), len(means)))
-        for c in range(len(means)):
-            solved = solve_triangular(self.root, (seen - seen_means[c]).T, lower=True,
-                                      check_finite=False)  # fmt: skip
-            squared[:, c] = (solved**2).sum(0)
+        for c, (mean, at) in enumerate(zip(means, solved[len(points) :], strict=True)):
+            squared[:, c] = ((solved[: len(points)] - at) ** 2).sum(1)
             if dual:
-                squared[:, c] = (((points - means[c]) ** 2).sum(1) - squared[:, c]) / outer
+                squared[:, c] = (((points - mean) ** 2).sum(1) - squared[:, c]) / outer
         return np.sqrt(squared.clip(0))
 
 
@@ -161,7 +161,8 @@ def mahalanobis(X: ArrayLike | Tensor, labels: ArrayLike | Tensor) -> Mahalanobi
     except np.linalg.LinAlgError:
         raise ValueError(f"the covariance of {units} units cannot be inverted, and the shrinkage "
                          f"is {shrinkage:.0e}; leave out units that never vary") from None
-    return Mahalanobis(classes, means, shrinkage, sphere, n, centred if dual else None, root)
+    return Mahalanobis(classes, means, shrinkage, sphere, n, centred if dual else None,
+                       np.asfortranarray(root))  # fmt: skip
 
 
 def _ledoit_wolf(centred: np.ndarray, products: np.ndarray) -> float:
