@@ -5,9 +5,9 @@
     python tools/record_manifolds.py survey --family resnet-objects vone_resnet-objects --seed 0 1
     python tools/record_manifolds.py survey --gather      # all that is done into one table
 
-The investigation takes two minutes of a core for a net without noise, several for a noisy one.
-Interrupted, it goes on with the net that it was at, and several may run at once. CIFAR-10 must be
-within reach for the nets of photographs, which are left for last. The released tables are
+The investigation takes a minute or two of a core for a net without noise, five to ten for a noisy
+one. Interrupted, it goes on with the net that it was at, and several may run at once. CIFAR-10 must
+be within reach for the nets of photographs, which are left for last. The released tables are
 brainkit/records/investigation.csv.gz and survey.csv.gz.
 """
 
