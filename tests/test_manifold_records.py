@@ -78,11 +78,15 @@ def investigated():
 
 
 @pytest.mark.parametrize(("kind", "families", "seeds"), KINDS)
-def test_all_families_were_investigated_in_all_seeds(investigated, kind, families, seeds):
+def test_all_families_were_investigated_in_three_seeds_or_more(investigated, kind, families, seeds):
     found = investigated[investigated.net.str.endswith(kind)].groupby("net").seed.unique()
     assert sorted(found.index) == due(kind)
     assert len(found) == families
-    assert all(sorted(each) == list(range(seeds)) for each in found)
+    for name, each in found.items():
+        assert sorted(each) == list(range(len(each)))
+        # The claims are on plain nets and those trained on attacks.
+        claimed = name.startswith(("resnet-", "adversarial_"))
+        assert (seeds if claimed else 3) <= len(each) <= seeds
 
 
 @pytest.mark.parametrize("kind", ["objects", "cifar10"])

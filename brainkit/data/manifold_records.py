@@ -40,8 +40,8 @@ def investigation() -> pd.DataFrame:
 
     Notes
     -----
-    All nets of the zoo that the course compares: 19 families with five seeds for objects, 6 with
-    three for CIFAR-10. `make investigation` made it, and makes it again.
+    19 families of the zoo for objects with three to five seeds (those of chapter 12's table are
+    five), 6 with three for CIFAR-10. `make investigation` made it, and adds what lacks.
     """
     return _record("investigation")
 
