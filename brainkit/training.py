@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from brainkit import _checkpoint, _processes
+from brainkit import _checkpoint, _layout, _processes
 from brainkit._inputs import check_logits
 from brainkit._recipe import Recipe
 from brainkit._stream import Batches, InMemory, Stream, read
@@ -219,8 +219,7 @@ def fit(
         identity["terms"] = [f"{term.weight!r} {term.identity}" for term in terms]
     if identity and processes.size > 1:
         identity["processes"] = processes.size
-    # Channels-last is the layout in which a CPU's and a GPU's convolutions are quickest.
-    model.to(device, memory_format=torch.channels_last)
+    model.to(device, memory_format=_layout.quickest(model, device))
     objective = objective or _cross_entropy(recipe.label_smoothing, source.highest)
     optimiser = _optimiser(model, recipe)
     history, begun = [], None
@@ -297,7 +296,7 @@ def _epoch(
             if recipe.flip:
                 mirrored = processes.share(torch.rand(len(batch), generator=common) < 0.5)
                 x = torch.where(mirrored[:, None, None, None], x.flip(-1), x)
-            x = x.to(device, memory_format=torch.channels_last)
+            x = x.to(device, memory_format=_layout.quickest(model, device))
             y = y.to(device)
             optimiser.zero_grad(set_to_none=True)
             with _precision(recipe, device):

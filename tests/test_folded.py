@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from brainkit import features, models
+from brainkit import _layout, features, models
 from brainkit.manifolds import main_layers
 from brainkit.models._folded import fold
 from brainkit.models.vonenet import Noise, fixed_noise, kept_noise
@@ -73,3 +73,11 @@ def test_kept_noise_is_drawn_once_for_a_seed_and_shape(monkeypatch):
     with fixed_noise(7):
         layer(rates)
     assert len(drawn) == 3  # afterwards nothing is kept
+
+
+def test_narrow_strided_convolutions_are_kept_out_of_a_layout_that_kills():
+    """oneDNN's gradient of them, channels last, writes beyond its memory on some processors."""
+    narrow, wide = (torch.nn.Sequential(torch.nn.Conv2d(n, 8, 1, stride=2)) for n in (4, 8))
+    assert _layout.quickest(narrow, "cpu") == torch.contiguous_format
+    assert _layout.quickest(narrow, "cuda") == torch.channels_last
+    assert _layout.quickest(wide, "cpu") == torch.channels_last
