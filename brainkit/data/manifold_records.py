@@ -40,8 +40,8 @@ def investigation() -> pd.DataFrame:
 
     Notes
     -----
-    19 families of the zoo for objects with three to five seeds (those of chapter 12's table are
-    five), 6 with three for CIFAR-10. `make investigation` made it, and adds what lacks.
+    19 families of the zoo for objects with five seeds each, 6 with three for CIFAR-10.
+    `make investigation` made it.
     """
     return _record("investigation")
 
