@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -12,26 +13,50 @@ from brainkit.models.miniatures import ResNet
 
 SETTINGS = dict(epochs=2, batch_size=8, lr=3e-3, flip=True, seed=1, progress=False)
 
+# Three runs, in the same two processes: to start Python and torch takes longer than all of them.
 SCRIPT = """
 import sys, torch
 sys.path.insert(0, {here!r})
-from test_processes import SETTINGS, net_and_data, terms
+from test_processes import Killed, SETTINGS, killed_in, net_and_data, terms
 from brainkit import training
 
-out, checkpoint, stop = sys.argv[1:]
 torch.set_num_threads(1)
-if stop == "stop":  # as if killed in the second epoch
-    whole = training._epoch
-    def epoch(*given):
-        if given[5] == 1:
-            raise SystemExit(3)
-        return whole(*given)
-    training._epoch = epoch
-net, data = net_and_data()
-history = training.fit(net, data, checkpoint=checkpoint, terms=terms(data), **SETTINGS)
-rank = torch.distributed.get_rank()
-torch.save({{"state": net.state_dict(), "history": history}}, f"{{out}}.{{rank}}")
+folder = sys.argv[1]
+
+def run(checkpoint):
+    net, data = net_and_data()
+    history = training.fit(net, data, checkpoint=f"{{folder}}/{{checkpoint}}",
+                           terms=terms(data), **SETTINGS)
+    return {{"state": net.state_dict(), "history": history}}
+
+found = {{"whole": run("a")}}
+with killed_in(1):
+    try:
+        run("b")
+    except Killed:
+        found["killed"] = True
+with killed_in(0):  # if it began anew
+    found["resumed"] = run("b")
+torch.save(found, f"{{folder}}/found.{{torch.distributed.get_rank()}}")
 """
+
+
+class Killed(Exception):
+    pass
+
+
+@contextmanager
+def killed_in(epoch):
+    whole = training._epoch
+
+    def or_killed(*given):
+        if given[5] == epoch:
+            raise Killed
+        return whole(*given)
+
+    training._epoch = or_killed
+    yield
+    training._epoch = whole
 
 
 def net_and_data():
@@ -48,31 +73,23 @@ def terms(data):
             alignment.Harmonisation(data.images, data.labels, maps, batch_size=3)]
 
 
-@pytest.fixture
-def run(tmp_path):
-    script = tmp_path / "train.py"
-    script.write_text(SCRIPT.format(here=os.path.dirname(__file__)))  # noqa: PTH120
-
-    def run(name, checkpoint, stop="go"):
-        done = subprocess.run(
-            [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
-             script, tmp_path / name, tmp_path / checkpoint, stop],
-            capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        assert (done.returncode != 0) == (stop == "stop"), done.stderr[-2000:]
-        return [torch.load(tmp_path / f"{name}.{rank}") for rank in (0, 1) if stop != "stop"]
-
-    return run
-
-
 def same(one, other):
     return all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_two_processes_agree_resume_to_the_bit_and_learn_as_one_does(run):
-    first, second = run("whole", "a")
-    assert same(first["state"], second["state"])
-    run("broken", "b", "stop")
-    resumed, _ = run("resumed", "b")
+def test_two_processes_agree_resume_to_the_bit_and_learn_as_one_does(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT.format(here=os.path.dirname(__file__)))  # noqa: PTH120
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2",
+         script, tmp_path],
+        capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, other = (torch.load(tmp_path / f"found.{rank}") for rank in (0, 1))
+    first, resumed = one["whole"], one["resumed"]
+    assert one["killed"]
+    assert other["killed"]
+    assert same(first["state"], other["whole"]["state"])
     assert same(first["state"], resumed["state"])
     assert [r["loss"] for r in first["history"]] == [r["loss"] for r in resumed["history"]]
 
