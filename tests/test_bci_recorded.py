@@ -94,8 +94,13 @@ def made_reaching():
                            times, 50, "onset", onset, units)
 
 
-def test_learning_summarised():
-    found = bci.summarise_learning(made_learning(), n=300)
+@pytest.fixture(scope="module")
+def learning():
+    return bci.summarise_learning(made_learning(), n=300)
+
+
+def test_learning_summarised(learning):
+    found = learning
     intuitive = bci.Decoder.from_mapping(MAPPING)
     assert found["shares"]["intuitive"] == pytest.approx(0.990, abs=5e-4)
     assert found["shares"]["outside"] < 0.6 < 0.9 < found["shares"]["within"]
@@ -169,9 +174,8 @@ def shape_of(value):
     return np.shape(value) if isinstance(value, list) else type(value).__name__
 
 
-def test_record_has_what_the_functions_give():
+def test_record_has_what_the_functions_give(learning):
     record = data.bci_summary()
-    learning = bci.summarise_learning(made_learning(), n=300)
     assert shape_of(record["learning"]) == shape_of(learning)
     session = record["session"]
     assert {n: len(b["progress"]) for n, b in session["blocks"].items()} \

@@ -30,11 +30,12 @@ class Numbers:
     """The table, as one number a net, place and seed: `numbers("A", "energy", change, "95%")`."""
 
     def __init__(self, table: pd.DataFrame, without: tuple[str, int] | None = None):
-        table = table.assign(place=table.layer.str.removeprefix("model.").map(PLACE))
+        places = {name: PLACE.get(name.removeprefix("model.")) for name in table.layer.unique()}
+        table = table.assign(place=table.layer.map(places))
         if without:
             table = table[(table.net != without[0]) | (table.seed != without[1])]
         self._groups = dict(list(table.groupby(["question", "measure", "change", "subspace"])))
-        self.nets = list(dict.fromkeys(table.net))
+        self.nets = list(table.net.unique())
 
     def __call__(self, question: str, measure: str, change: str, subspace: str) -> pd.DataFrame:
         """(net, place) x seed. Raises KeyError for what was not measured."""
@@ -184,7 +185,7 @@ def comparisons(table: pd.DataFrame, kind: str = "objects", without: tuple[str, 
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, not {kind!r}")
     of = Numbers(table[table.net.str.endswith(f"-{kind}")], without)
-    found = []
+    found = {}
     for h in HYPOTHESES:
         if kind == "cifar10" and h.id not in PHOTOGRAPHS:
             continue
@@ -195,15 +196,12 @@ def comparisons(table: pd.DataFrame, kind: str = "objects", without: tuple[str, 
             for k, part in enumerate(h.parts):
                 number = part.number(of, *reading)
                 for who in families:
-                    rows = judge([of.of(number, who, place) for place in part.places], part.side,
-                                 part.value)  # fmt: skip
                     name = who if isinstance(who, str) else " less ".join(who)
-                    rows.insert(0, "place", part.places)
-                    for column, entry in (("part", k), ("reading", "; ".join(reading)),
-                                          ("family", name), ("hypothesis", h.id)):
-                        rows.insert(0, column, entry)
-                    found.append(rows)
-    return pd.concat(found, ignore_index=True)
+                    samples = [of.of(number, who, place) for place in part.places]
+                    found[h.id, name, "; ".join(reading), k] = judge(
+                        samples, part.side, part.value).set_index(pd.Index(part.places))
+    names = ["hypothesis", "family", "reading", "part", "place"]
+    return pd.concat(found, names=names).reset_index()
 
 
 def verdicts(found: pd.DataFrame) -> pd.DataFrame:
